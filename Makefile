@@ -1,0 +1,36 @@
+# The targets are short: the work is in scripts/ and tests/. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help build test lint e2e demo demo-clean bench release clean
+
+export PATH := $(PATH):/usr/local/go/bin
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+
+build: ## build the plugin's binary and the sandbox into bin/
+	@mkdir -p bin
+	@scripts/build bin/graduate
+
+test: ## everything: linters, unit tests, end-to-end suite; last line: N passed, N failed
+	@scripts/test
+
+lint: ## gofmt, vet, staticcheck, shellcheck, generated docs
+	@scripts/test lint
+
+e2e: ## the end-to-end suite in a sandbox; DOKKU=real: on the installed Dokku
+	@scripts/e2e
+
+demo: ## the whole story in a sandbox; DOKKU=real: on the installed Dokku
+	@tests/demo/demo
+
+demo-clean: ## remove all that the demo made
+	@tests/demo/demo clean
+
+bench: ## benchmarks
+	@go test -run '^$$' -bench . ./...
+
+release: ## dist/: a tarball with binaries, for plugin:install on a server without Go
+	@scripts/release
+
+clean: ## remove what was built
+	@rm -rf bin dist

@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/config"
+	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
+	"github.com/dokku-graduate/dokku-graduate/internal/engine"
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/hold"
+	"github.com/dokku-graduate/dokku-graduate/internal/hook"
+	"github.com/dokku-graduate/dokku-graduate/internal/journal"
+	"github.com/dokku-graduate/dokku-graduate/internal/phase"
+	"github.com/dokku-graduate/dokku-graduate/internal/proxy"
+	"github.com/dokku-graduate/dokku-graduate/internal/ui"
+)
+
+// abortBudget bounds an abort. It has a budget of its own, as it must not share what a late run has used up.
+const abortBudget = 5 * time.Minute
+
+// coordinator wires one graduation together and drives it.
+type coordinator struct {
+	host    *dokku.Host
+	run     *graduate.Run
+	journal *journal.Writer
+	screen  ui.Renderer
+	fail    context.CancelCauseFunc
+}
+
+// newRun decides the id and the places of a run.
+func newRun(host *dokku.Host, g *graduate.Group, from, to string, apps []*graduate.App) *graduate.Run {
+	id := strings.ToLower(ulid.Make().String())
+	return &graduate.Run{
+		ID: id, Group: g.Name, From: from, To: to, User: caller(), Started: time.Now(),
+		Dir: filepath.Join(host.DataDir(), "runs", id),
+		// Not below Dir: the path of a socket may have 107 bytes only (unix(7)).
+		Socket: filepath.Join("/tmp", "graduate-"+id, "hold.sock"),
+		Apps:   apps, Hooks: g.Hooks, Settings: g.Settings,
+	}
+}
+
+// caller is who runs the command: the name of the SSH key, else the user (Dokku's user-auth convention).
+func caller() string {
+	for _, name := range []string{"SSH_NAME", "NAME", "SSH_USER", "USER"} {
+		if value := os.Getenv(name); value != "" && value != "default" {
+			return value
+		}
+	}
+	return "unknown"
+}
+
+// lockGroup makes the graduation of a group exclusive; the kernel drops the lock with this process.
+func lockGroup(host *dokku.Host, group string) (*flock.Flock, error) {
+	dir := filepath.Join(host.DataDir(), "locks")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(dir, group))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, graduate.Errorf(graduate.Conflict, "group %s is being graduated already; wait until that graduation has ended", group)
+	}
+	return lock, nil
+}
+
+// drive runs a graduation from its first state to its end.
+func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Renderer) error {
+	if err := os.MkdirAll(filepath.Join(r.Dir, "logs"), 0o700); err != nil {
+		return graduate.Errorf(graduate.Internal, "the folder of the graduation cannot be made (%w)", err)
+	}
+	alive := flock.New(filepath.Join(r.Dir, "lock"))
+	if ok, err := alive.TryLock(); err != nil || !ok {
+		return graduate.Errorf(graduate.Internal, "the lock of graduation %s cannot be taken (%v)", r.ID, err)
+	}
+	defer alive.Close()
+	log, err := journal.Create(r.Journal())
+	if err != nil {
+		return graduate.Errorf(graduate.Internal, "the journal of the graduation cannot be made (%w)", err)
+	}
+	defer log.Close()
+
+	// A terminal that goes away or a reader that has gone is no reason to stop half-way.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	c := &coordinator{host: host, run: r, journal: log, screen: screen, fail: fail}
+	go c.obey(ctx)
+	if err := c.emit(graduate.Event{Type: graduate.EventRun, Plan: r}); err != nil {
+		return graduate.Errorf(graduate.Internal, "the journal of the graduation cannot be written (%w)", err)
+	}
+	state, reason := c.engine().Drive(ctx, r, graduate.Prepare)
+	return c.outcome(state, reason)
+}
+
+// obey stops the run when somebody asks for it. After the release point the engine does not listen any more.
+func (c *coordinator) obey(ctx context.Context) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	for {
+		select {
+		case s := <-signals:
+			c.fail(fmt.Errorf("it was stopped by the signal %s", s))
+		case <-ctx.Done():
+			// Further signals are taken and dropped: an abort is under way, and must come to its end.
+			return
+		}
+	}
+}
+
+// engine makes the engine with its phases and what they work on.
+func (c *coordinator) engine() *engine.Engine {
+	emit := func(e graduate.Event) {
+		if err := c.emit(e); err != nil {
+			c.fail(err)
+		}
+	}
+	barrier := hold.NewServer(func(candidate graduate.Candidate) {
+		role := ""
+		for _, a := range c.run.Apps {
+			if a.Target == candidate.App {
+				role = a.Role
+			}
+		}
+		emit(graduate.Event{Type: graduate.EventCandidate, Role: role, App: candidate.App, Candidate: &candidate})
+	})
+	env := &phase.Env{
+		Platform: c.host,
+		Proxy:    &proxy.Nginx{Host: c.host, Emit: emit},
+		Barrier:  barrier,
+		Hooks:    &hook.Runner{Containers: c.host, HostHook: config.CheckHostHook, Lines: c.screen.Line},
+		Emit:     emit,
+		Fail:     c.fail,
+	}
+	var phases []engine.Phase
+	for _, p := range phase.All(env) {
+		phases = append(phases, p)
+	}
+	return &engine.Engine{Phases: phases, Emit: c.emit, AbortBudget: abortBudget}
+}
+
+// emit writes an event to the journal, synced, then shows it.
+func (c *coordinator) emit(e graduate.Event) error {
+	e.Version, e.Time, e.Group, e.Run = graduate.EventVersion, time.Now(), c.run.Group, c.run.ID
+	if err := c.journal.Append(e); err != nil {
+		return err
+	}
+	c.screen.Event(e)
+	return nil
+}
+
+// outcome records how the run ended and says it in one error; nil where the new set is live.
+func (c *coordinator) outcome(state graduate.State, reason error) error {
+	r := c.run
+	err := conclude(r, state, reason)
+	name := map[graduate.State]string{graduate.Done: "live", graduate.Restored: "aborted"}[state]
+	if name == "" {
+		name = "needs-person"
+	}
+	e := graduate.Event{Type: graduate.EventOutcome, State: name, Code: graduate.ExitCode(err)}
+	if err != nil {
+		e.Message = err.Error()
+	}
+	return errors.Join(err, c.emit(e))
+}
+
+// conclude says how the run ended, what it was that failed, and what to do next.
+func conclude(r *graduate.Run, state graduate.State, reason error) error {
+	switch state {
+	case graduate.Done:
+		return nil
+	case graduate.Restored:
+		if code := graduate.CodeOf(reason); code == graduate.Conflict || code == graduate.Refused {
+			return reason
+		}
+		return graduate.Errorf(graduate.Aborted, "%s was not released to %s, which is as it was: %w%s", r.Group, r.To, reason, where(r, reason))
+	default:
+		return graduate.Errorf(graduate.NeedsPerson, "%s needs you in %s: %w%s", r.Group, r.To, reason, where(r, reason))
+	}
+}
+
+// where names the log that has the details.
+func where(r *graduate.Run, reason error) string {
+	if log := logOf(reason); log != "" {
+		return "; its log is " + log
+	}
+	return "; the journal is " + r.Journal()
+}
+
+// logOf is the log of the step that failed.
+func logOf(reason error) string {
+	var step *graduate.StepError
+	if errors.As(reason, &step) {
+		return step.Log
+	}
+	return ""
+}

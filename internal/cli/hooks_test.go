@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHooksFromAddToRemove(t *testing.T) {
+	s := shopServer(t)
+	require.Equal(t, "=====> Hooks of shop\n", s.ok("hooks:list", "shop"))
+	require.Equal(t, "[]\n", s.ok("hooks:list", "shop", "--format", "json"))
+	require.Equal(t, "=====> Group shop\n       hook post/smoke added\n", s.ok("hooks:add", "shop", "post", "smoke", "--host", "smoke"))
+	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--timeout", "90s", "--", "sh", "-c", "echo 'it''s' $X", "")
+	s.ok("hooks:add", "shop", "pre", "smoke", "--host", "smoke")
+	require.Equal(t, "=====> Group shop\n       unchanged\n", s.ok("hooks:add", "shop", "pre", "smoke", "--host", "smoke"))
+
+	require.Equal(t, `=====> Hooks of shop
+Kind  Name     Timeout  Runs
+pre   smoke    10m      host script smoke
+post  smoke    10m      host script smoke
+post  migrate  1m30s    in portal: sh -c 'echo '\''it'\'''\''s'\'' $X' ''
+`, s.ok("hooks:list", "shop"))
+	require.JSONEq(t, `[{"kind":"pre","name":"smoke","host":"smoke","timeout":"10m"},
+		{"kind":"post","name":"smoke","host":"smoke","timeout":"10m"},
+		{"kind":"post","name":"migrate","app":"portal","run":["sh","-c","echo 'it''s' $X",""],"timeout":"1m30s"}]`,
+		s.ok("hooks:list", "shop", "--format", "json"))
+	s.quiet = true
+	require.Equal(t, "       hook post/smoke removed\n", s.ok("hooks:remove", "shop", "post", "smoke"))
+	require.Equal(t, "pre   smoke    10m    host script smoke\npost  migrate  1m30s  in portal: sh -c 'echo '\\''it'\\'''\\''s'\\'' $X' ''\n", s.ok("hooks:list", "shop"))
+}
+
+func TestHooksRefuse(t *testing.T) {
+	s := shopServer(t)
+	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--", "true")
+	for _, c := range []struct {
+		name  string
+		words []string
+		want  []string
+	}{
+		{"nothing to run", []string{"post", "a"}, []string{"a hook needs --app <role> and a command after --, or --host <file>"}},
+		{"both", []string{"post", "a", "--app", "portal", "--host", "smoke", "--", "x"}, []string{"a hook has --app or --host, not both"}},
+		{"no command", []string{"post", "a", "--app", "portal"}, []string{"a hook with --app needs a command after --, such as: -- bin/rails db:migrate"}},
+		{"an empty command", []string{"post", "a", "--app", "portal", "--"}, []string{"a hook with --app needs a command after --, such as: -- bin/rails db:migrate"}},
+		{"a command for a script", []string{"post", "a", "--host", "smoke", "--", "x"}, []string{"a host script takes no command after --; it finds what it needs in its environment"}},
+		{"an unknown kind", []string{"during", "a", "--app", "portal", "--", "x"}, []string{`hook a: kind "during" does not exist; it may be pre, post, live, abort`}},
+		{"an unknown role", []string{"post", "a", "--app", "none", "--", "x"}, []string{`hook post/a: role "none" does not exist; the group has portal, ws`}},
+		{"a time-out that is none", []string{"post", "a", "--host", "smoke", "--timeout", "soon"}, []string{`--timeout must be a duration such as 90s or 10m, not "soon"`}},
+		{"a time-out of nothing", []string{"post", "a", "--host", "smoke", "--timeout", "0s"}, []string{`--timeout must be a duration such as 90s or 10m, not "0s"`}},
+		{"a missing script", []string{"post", "a", "--host", "other"}, []string{"host script other does not exist: the server's administrator puts it into " + s.hooks}},
+		{"a path", []string{"post", "a", "--host", "/bin/sh"}, []string{`host script "/bin/sh" must be the plain name of a file in the hooks folder`}},
+		{"the name of another", []string{"post", "migrate", "--app", "portal", "--", "false"}, []string{"hook post/migrate exists already; remove it first: dokku graduate:hooks:remove shop post migrate"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.t = t
+			s.fails(c.want, "hooks:add", append([]string{"shop"}, c.words...)...)
+		})
+	}
+	s.fails([]string{"group shop has no hook pre/migrate; it has: post/migrate"}, "hooks:remove", "shop", "pre", "migrate")
+	s.fails([]string{"group none does not exist; the groups are: shop"}, "hooks:list", "none")
+}

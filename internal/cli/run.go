@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/config"
+	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/plan"
+	"github.com/dokku-graduate/dokku-graduate/internal/ui"
+)
+
+// RunOptions are what `graduate:run FROM TO` was called with.
+type RunOptions struct {
+	From, To string
+	// Group may be empty where only one group has both environments.
+	Group string
+	// Yes skips the question on a terminal.
+	Yes bool
+	// All takes unchanged apps along.
+	All bool
+	// Format is stdout or json.
+	Format string
+}
+
+// tailLines is how much of a log is shown when its part of a run fails.
+const tailLines = 20
+
+// Graduate takes a group from one environment to the next.
+func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
+	host := dokku.FromEnv()
+	r, err := decide(ctx, host, o)
+	if err != nil {
+		return refused(s, o, err)
+	}
+	lock, err := lockGroup(host, r.Group)
+	if err != nil {
+		return refused(s, o, err)
+	}
+	defer lock.Close()
+	if len(r.Active()) == 0 {
+		return nothingToDo(s, r, o.Format)
+	}
+	if s.TTY && !o.Yes && o.Format != "json" {
+		if err := confirm(s, r); err != nil {
+			return err
+		}
+	}
+	screen := ui.NewRenderer(s, o.Format)
+	err = drive(ctx, host, r, screen)
+	screen.Close()
+	return report(s, r, err, o.Format)
+}
+
+// decide makes the run, or says why there can be none.
+func decide(ctx context.Context, host *dokku.Host, o RunOptions) (*graduate.Run, error) {
+	group, err := config.OpenStore().Find(o.Group, o.From, o.To)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := plan.Make(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All})
+	if err != nil {
+		return nil, err
+	}
+	return newRun(host, group, o.From, o.To, apps), nil
+}
+
+// refused tells a program that reads events, too, that nothing was begun.
+func refused(s ui.Streams, o RunOptions, err error) error {
+	if o.Format == "json" {
+		return errors.Join(err, s.JSON(graduate.Event{
+			Version: graduate.EventVersion, Time: time.Now(), Type: graduate.EventOutcome,
+			Group: o.Group, State: "refused", Message: err.Error(), Code: graduate.ExitCode(err),
+		}))
+	}
+	return err
+}
+
+// nothingToDo says that every app runs its version already.
+func nothingToDo(s ui.Streams, r *graduate.Run, format string) error {
+	if format == "json" {
+		return s.JSON(graduate.Event{
+			Version: graduate.EventVersion, Time: r.Started, Type: graduate.EventOutcome,
+			Group: r.Group, State: "unchanged", Message: "nothing to do",
+		})
+	}
+	s.Print("=====> Nothing to do: every app of %s in %s runs the version of %s (--all takes them along)", r.Group, r.To, r.From)
+	return nil
+}
+
+// confirm shows what will happen and asks for the environment's name, as Dokku asks before it changes much.
+func confirm(s ui.Streams, r *graduate.Run) error {
+	s.Print("=====> %s will be graduated from %s to %s", r.Group, r.From, r.To)
+	for _, a := range r.Apps {
+		switch {
+		case a.Skip != "":
+			s.Print("       %s: %s", a.Target, a.Skip)
+		case a.First:
+			s.Print("       %s: first deploy, from %s %s", a.Target, a.Source, short(a.Revision))
+		default:
+			s.Print("       %s: from %s %s, now %s", a.Target, a.Source, short(a.Revision), short(a.Before))
+		}
+	}
+	s.Print("       To proceed, type \"%s\"", r.To)
+	_, _ = s.Out.Write([]byte("> "))
+	answer, _ := bufio.NewReader(s.In).ReadString('\n')
+	if strings.TrimSpace(answer) != r.To {
+		return graduate.Errorf(graduate.Refused, "the answer was not %s: nothing was done (--yes skips the question)", r.To)
+	}
+	return nil
+}
+
+func short(revision string) string { return revision[:min(len(revision), 8)] }
+
+// report says at the end how it went: in one line, then, where something failed, the last lines of its log.
+func report(s ui.Streams, r *graduate.Run, err error, format string) error {
+	switch {
+	case format == "json":
+		return err
+	case err == nil:
+		s.Print("=====> %s is live in %s (%s)", r.Group, r.To, r.ID)
+		return nil
+	default:
+		s.Fail(err)
+		if log := logOf(err); log != "" {
+			tail(s, log)
+		}
+		return &shown{err}
+	}
+}
+
+// shown is an error that the user has read already.
+type shown struct{ error }
+
+// Unwrap returns the error itself.
+func (e *shown) Unwrap() error { return e.error }
+
+func isShown(err error) bool {
+	var e *shown
+	return errors.As(err, &e)
+}
+
+// tail shows the last lines of a log on the error stream.
+func tail(s ui.Streams, path string) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return
+	}
+	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
+	for _, line := range lines[max(0, len(lines)-tailLines):] {
+		s.Warn("  %s", line)
+	}
+}

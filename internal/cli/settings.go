@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/config"
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// setting is a key of graduate:set. The empty value clears it.
+type setting struct {
+	key, help string
+	set       func(s *graduate.Settings, value string) error
+}
+
+// settings is the table of the keys, sorted.
+func settings() []setting {
+	return []setting{
+		{"release-tasks", "when the apps' own predeploy and release tasks run: hold (with the post hooks; default), before or skip", func(s *graduate.Settings, value string) error {
+			if value != "" && !slices.Contains(config.ReleaseTaskModes(), value) {
+				return graduate.Errorf(graduate.Invalid, "release-tasks may be %s, not %q", strings.Join(config.ReleaseTaskModes(), ", "), value)
+			}
+			s.ReleaseTasks = value
+			return nil
+		}},
+		{"start-timeout", "how long starting and checking the apps may take (default " + config.FormatDuration(graduate.DefaultStartTimeout) + ")", func(s *graduate.Settings, value string) (err error) {
+			s.StartTimeout = 0
+			if value != "" {
+				s.StartTimeout, err = positiveDuration("start-timeout", value)
+			}
+			return err
+		}},
+	}
+}
+
+func setVerb() Verb {
+	var more []string
+	for _, s := range settings() {
+		more = append(more, s.key+": "+s.help)
+	}
+	return Verb{
+		Name: "set", Args: []string{"<group>", "<key>", "[<value>]"},
+		Help:    "Set a key of a group or clear it where no value is given",
+		More:    strings.Join(more, "\n"),
+		Example: "dokku graduate:set shop start-timeout 15m",
+		Run: func(c *Call) error {
+			group, key, value := c.Args[0], c.Args[1], c.Arg(2)
+			i := slices.IndexFunc(settings(), func(s setting) bool { return s.key == key })
+			if i < 0 {
+				return unknownSetting(key)
+			}
+			err := c.Store.Update(group, func(g *graduate.Group) error { return settings()[i].set(&g.Settings, value) })
+			if err != nil {
+				return err
+			}
+			if value == "" {
+				c.UI.Title("Unsetting %s", key)
+			} else {
+				c.UI.Title("Setting %s to %s", key, value)
+			}
+			return nil
+		},
+	}
+}
+
+// unknownSetting lists the keys that there are.
+func unknownSetting(key string) error {
+	var keys []string
+	for _, s := range settings() {
+		keys = append(keys, s.key)
+	}
+	return graduate.Errorf(graduate.Invalid, "Invalid property %q specified, valid properties include: %s", key, strings.Join(keys, ", "))
+}

@@ -1,0 +1,200 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// shop is the group of testdata/shop.yml.
+func shop() *graduate.Group {
+	return &graduate.Group{
+		Name: "shop",
+		Environments: []graduate.Environment{
+			{Name: "dev"},
+			{Name: "staging", From: []string{"dev"}},
+			{Name: "prod", From: []string{"staging", "dev"}},
+		},
+		Roles: []graduate.Role{
+			{Name: "portal", Start: graduate.StartAfterPost, Apps: map[string]string{"dev": "portal-dev", "staging": "portal-staging", "prod": "portal"}},
+			{Name: "mailer", Start: graduate.StartBeforePost, Apps: map[string]string{"dev": "mailer-dev", "prod": "mailer"}},
+		},
+		Hooks: []graduate.Hook{
+			{Kind: graduate.HookPre, Name: "backup", Host: "backup-shop"},
+			{Kind: graduate.HookPost, Name: "migrate", Role: "portal", Command: []string{"bin/rails", "db:migrate"}, Timeout: 10 * time.Minute},
+			{Kind: graduate.HookPost, Name: "smoke", Host: "smoke-test"},
+			{Kind: graduate.HookAbort, Name: "undo", Role: "portal", Command: []string{"bin/rails", "db:rollback"}},
+		},
+		Settings: graduate.Settings{ReleaseTasks: "before", StartTimeout: 5 * time.Minute},
+	}
+}
+
+func TestParseReadsEveryField(t *testing.T) {
+	data, err := os.ReadFile("testdata/shop.yml")
+	require.NoError(t, err)
+	g, err := Parse(data)
+	require.NoError(t, err)
+	require.Equal(t, shop(), g)
+}
+
+func TestFormatIsTheDocumentThatPeopleRead(t *testing.T) {
+	want, err := os.ReadFile("testdata/shop.formatted.yml")
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(Format(shop())))
+}
+
+func TestParseGivesBackWhatFormatWrote(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := anyGroup().Draw(t, "group")
+		data := Format(g)
+		back, err := Parse(data)
+		require.NoError(t, err, "%s", data)
+		require.Equal(t, g, back, "%s", data)
+		require.Equal(t, string(data), string(Format(back)))
+	})
+}
+
+func TestHookKindsComeInTheOrderOfARun(t *testing.T) {
+	g, err := Parse([]byte("version: 1\ngroup: a\nenvironments: {dev: {}}\nhooks:\n  abort: [{name: x, host: x}]\n  pre: [{name: z, host: z}, {name: b, host: b}]\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"pre/z", "pre/b", "abort/x"}, hookNames(g.Hooks))
+}
+
+// head is the least valid document, of three lines, for cases that add to it.
+const head = "version: 1\ngroup: shop\nenvironments: {dev: {}, prod: {}}\n"
+
+func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
+	for _, c := range []struct {
+		name, document string
+		want           []string
+	}{
+		{"empty", "", []string{"line 1: the document is empty"}},
+		{"comment only", "# x\n", []string{"line 1: the document is empty"}},
+		{"no mapping", "- a\n", []string{"line 1: the document must be a mapping (key: value), not a list"}},
+		{"everything missing", "{}\n", []string{"line 1: version is missing; write version: 1", "line 1: the group needs a name (group: NAME)", "line 1: the group needs environments (environments: {dev: {}, prod: {}})"}},
+		{"version", strings.Replace(head, "1", "2", 1), []string{"line 1: version must be 1"}},
+		{"version as a string", strings.Replace(head, "1", `"1"`, 1), []string{"line 1: version must be 1"}},
+		{"tab", "version: 1\ngroup: shop\n\tenvironments: {}\n", []string{"line 3: found a tab character that violates indentation"}},
+		{"unclosed", head + "apps: {a: {dev: x}\nhooks: {}\n", []string{"line 5: did not find expected ',' or '}'"}},
+		{"unknown anchor", head + "apps: *x\n", []string{"line 4: unknown anchor 'x' referenced"}},
+		{"alias", "version: 1\ngroup: &g shop\nenvironments: {dev: {}}\nrelease_tasks: *g\n", []string{"line 4: release_tasks must be a string, not an alias"}},
+		{"merge key", head + "apps:\n  a: {dev: x}\n  <<: {b: {}}\n", []string{`line 6: a key of apps must be a string; write "<<"`}},
+		{"control character", head + "# \x01\n", []string{"line 4: control characters are not allowed (value: 1)"}},
+		{"second document", head + "---\n" + head, []string{"line 4: a second document begins here; a group is one document"}},
+		{"custom tag", head + "apps: !x {}\n", []string{"line 4: apps must be a mapping (key: value), not a mapping"}},
+		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, when: now}\n", []string{
+			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, start_timeout`,
+			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort`,
+			`line 8: unknown field "when" in a hook; it may have name, app, run, host, timeout`,
+		}},
+		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{
+			"line 7: dev appears twice in apps.b (first on line 6)",
+			"line 8: a appears twice in apps (first on line 5)",
+			"line 9: group appears twice in the document (first on line 2)",
+		}},
+		{"wrong types", "version: 1\ngroup: [shop]\nenvironments: [dev]\napps: ~\nhooks: {pre: {}, post: [x]}\nstart_timeout: 600\nrelease_tasks: true\n", []string{
+			"line 2: group must be a string, not a list",
+			"line 3: environments must be a mapping (key: value), not a list",
+			"line 4: apps must be a mapping (key: value), not empty",
+			"line 5: hooks.pre must be a list, not a mapping",
+			`line 5: hooks.post[0] must be a mapping (key: value), not "x"`,
+			"line 6: start_timeout must be a duration such as 90s or 10m",
+			`line 7: release_tasks must be a string; write "true"`,
+		}},
+		{"names that look like numbers", "version: 1\ngroup: shop\nenvironments:\n  2024: {}\n  dev: {}\napps:\n  a: {dev: 7}\n", []string{
+			`line 4: a key of environments must be a string; write "2024"`,
+			`line 7: apps.a.dev must be a string; write "7"`,
+		}},
+		{"environments", "version: 1\ngroup: shop\nenvironments:\n  dev: {from: []}\n  start:\n  prod: {from: [qa, dev, dev, prod]}\n  Prod: {}\n", []string{
+			"line 4: from must name an environment; leave it out to allow any",
+			"line 5: environments.start must be a mapping (key: value), not empty",
+			`line 5: an environment may not be called "start": in a role the word says when its workers start`,
+			`line 6: environment prod: from names "qa", which does not exist; the group has dev, start, prod, Prod`,
+			"line 6: environment prod: from names dev twice",
+			"line 6: environment prod cannot graduate from itself",
+			`line 7: environment name "Prod" is not valid: use lower-case letters, digits, '-' and '.', beginning with a letter or a digit, at most 63 characters`,
+		}},
+		{"roles", head + "apps:\n  a: {dev: x, qa: y, start: later}\n  b:\n    prod: x\n", []string{
+			"line 5: role a: start must be after-post or before-post",
+			`line 5: role a: environment "qa" does not exist; the group has dev, prod`,
+			"line 7: app x is already a in dev; an app has one place",
+		}},
+		{"no errors that follow from others", "version: 1\ngroup: shop\nenvironments: nothing\napps: {a: {dev: x}}\nhooks:\n  pre: [{name: y, app: a, run: [x]}]\n", []string{
+			`line 3: environments must be a mapping (key: value), not "nothing"`,
+		}},
+		{"hooks", head + "hooks:\n  post:\n    - {name: a, app: nobody, run: []}\n    - {name: a, host: ../x, timeout: 0s}\n    - {name: b, host: x, run: [x]}\n    - {app: b}\n    - {name: c, host: x,\n       timeout: 48h}\n", []string{
+			`line 6: hook post/a: role "nobody" does not exist; the group has none`,
+			"line 6: hook post/a needs a command to run",
+			"line 7: hooks.post[1].timeout must be a duration such as 90s or 10m",
+			"line 7: hook post/a appears twice",
+			`line 7: hook post/a: host script "../x" must be the plain name of a file in the hooks folder`,
+			"line 8: hook post/b has both app or run and host; it is one or the other",
+			"line 9: a post hook has no name",
+			`line 9: a post hook: role "b" does not exist; the group has none`,
+			"line 9: a post hook needs a command to run",
+			"line 11: hook post/c: timeout must be between 1s and 24h, not 48h",
+		}},
+		{"settings", head + "release_tasks: never\nstart_timeout: 10ms\n", []string{
+			`line 4: release tasks may be hold, before, skip, not "never"`,
+			"line 5: start timeout must be between 1s and 24h, not 10ms",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g, err := Parse([]byte(c.document))
+			require.Nil(t, g)
+			require.Equal(t, c.want, lines(err))
+			require.Equal(t, 1, graduate.ExitCode(err))
+			require.Equal(t, graduate.Invalid, graduate.CodeOf(err))
+		})
+	}
+}
+
+// lines is an error as the lines that a person sees.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var several *multierror.Error
+	if !errors.As(err, &several) {
+		return []string{err.Error()}
+	}
+	var out []string
+	for _, each := range several.Errors {
+		out = append(out, each.Error())
+	}
+	return out
+}
+
+// FuzzParse looks for a document that stops the parser, or that Format does not write back as it was understood.
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{"testdata/shop.yml", "testdata/shop.formatted.yml"} {
+		data, err := os.ReadFile(name)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Add([]byte(head + "apps: &a {x: *a}\n"))
+	f.Add([]byte(head + "hooks: {pre: [{name: a, app: b, run: [\"\\u0085\", '''']}]}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		g, err := Parse(data)
+		if err != nil {
+			for _, line := range lines(err) {
+				require.Regexp(t, `^line [1-9]\d*: .`, line)
+			}
+			return
+		}
+		written := Format(g)
+		back, err := Parse(written)
+		require.NoError(t, err, "%s", written)
+		require.Equal(t, g, back)
+		require.True(t, bytes.Equal(written, Format(back)))
+	})
+}

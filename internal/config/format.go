@@ -1,0 +1,134 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// Format writes the group as its YAML document. Parse(Format(g)) is g, and the document of the same
+// group is always the same, so that export and apply change nothing.
+func Format(g *graduate.Group) []byte {
+	root := block(
+		text("version"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: documentVersion},
+		text("group"), text(g.Name),
+		text("environments"), environmentsNode(g),
+	)
+	if len(g.Roles) > 0 {
+		root.Content = append(root.Content, text("apps"), rolesNode(g))
+	}
+	if len(g.Hooks) > 0 {
+		root.Content = append(root.Content, text("hooks"), hooksNode(g))
+	}
+	if g.Settings.ReleaseTasks != "" {
+		root.Content = append(root.Content, text("release_tasks"), text(g.Settings.ReleaseTasks))
+	}
+	if g.Settings.StartTimeout != 0 {
+		root.Content = append(root.Content, text("start_timeout"), text(FormatDuration(g.Settings.StartTimeout)))
+	}
+	out, err := yaml.Dump(root, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
+	if err != nil {
+		panic(fmt.Sprintf("a tree of plain strings cannot be written as YAML: %v", err))
+	}
+	return out
+}
+
+func environmentsNode(g *graduate.Group) *yaml.Node {
+	node := block()
+	for _, e := range g.Environments {
+		body := flow()
+		if len(e.From) > 0 {
+			body.Content = append(body.Content, text("from"), texts(e.From))
+		}
+		node.Content = append(node.Content, text(e.Name), body)
+	}
+	return node
+}
+
+func rolesNode(g *graduate.Group) *yaml.Node {
+	node := block()
+	for _, r := range g.Roles {
+		body := flow()
+		for _, env := range PlacedIn(g, r) {
+			body.Content = append(body.Content, text(env), text(r.Apps[env]))
+		}
+		if r.Start == graduate.StartBeforePost {
+			body.Content = append(body.Content, text(startKey), text(r.Start))
+		}
+		node.Content = append(node.Content, text(r.Name), body)
+	}
+	return node
+}
+
+func hooksNode(g *graduate.Group) *yaml.Node {
+	node := block()
+	for _, kind := range graduate.HookKinds() {
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, h := range g.HooksOf(kind) {
+			list.Content = append(list.Content, hookNode(h))
+		}
+		if len(list.Content) > 0 {
+			node.Content = append(node.Content, text(string(kind)), list)
+		}
+	}
+	return node
+}
+
+func hookNode(h graduate.Hook) *yaml.Node {
+	node := flow(text("name"), text(h.Name))
+	if h.Host != "" {
+		node.Content = append(node.Content, text("host"), text(h.Host))
+	} else {
+		node.Content = append(node.Content, text("app"), text(h.Role), text("run"), texts(h.Command))
+	}
+	if h.Timeout != 0 {
+		node.Content = append(node.Content, text("timeout"), text(FormatDuration(h.Timeout)))
+	}
+	return node
+}
+
+// FormatDuration writes a duration as people do: 10m, not 10m0s.
+func FormatDuration(d time.Duration) string {
+	out := d.String()
+	if strings.HasSuffix(out, "m0s") {
+		out = strings.TrimSuffix(out, "0s")
+	}
+	if strings.HasSuffix(out, "h0m") {
+		out = strings.TrimSuffix(out, "0m")
+	}
+	return out
+}
+
+// block is a mapping of one entry per line, flow one on a single line.
+func block(content ...*yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Content: content}
+}
+
+func flow(content ...*yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: content}
+}
+
+// text is a string, quoted wherever a YAML reader, an old one included, could take it for something else.
+func text(value string) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+	switch strings.ToLower(value) {
+	case "y", "n", "yes", "no", "on", "off":
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	if strings.Contains(value, "\n") {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	return node
+}
+
+func texts(values []string) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	for _, value := range values {
+		node.Content = append(node.Content, text(value))
+	}
+	return node
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// anyGroup generates valid groups in the form that is stored.
+func anyGroup() *rapid.Generator[*graduate.Group] {
+	return rapid.Custom(func(t *rapid.T) *graduate.Group {
+		g := &graduate.Group{
+			Name: anyName().Draw(t, "group"),
+			Settings: graduate.Settings{
+				ReleaseTasks: rapid.SampledFrom([]string{"", "hold", "before", "skip"}).Draw(t, "release tasks"),
+				StartTimeout: anyTimeout().Draw(t, "start timeout"),
+			},
+		}
+		environments := rapid.SliceOfNDistinct(anyName().Filter(func(s string) bool { return s != startKey }), 1, 4, rapid.ID[string]).Draw(t, "environments")
+		for _, name := range environments {
+			var from []string
+			for _, other := range rapid.Permutation(environments).Draw(t, "order") {
+				if other != name && rapid.Bool().Draw(t, "from") {
+					from = append(from, other)
+				}
+			}
+			g.Environments = append(g.Environments, graduate.Environment{Name: name, From: from})
+		}
+		for _, name := range rapid.SliceOfNDistinct(anyName(), 0, 4, rapid.ID[string]).Draw(t, "roles") {
+			g.Roles = append(g.Roles, anyRole(t, name, len(g.Roles), environments))
+		}
+		g.Hooks = anyHooks(t, g)
+		return g
+	})
+}
+
+// anyName is a valid name; some of them look like other YAML types.
+func anyName() *rapid.Generator[string] {
+	return rapid.OneOf(
+		rapid.StringMatching(`[a-z0-9][a-z0-9.-]{0,6}`),
+		rapid.SampledFrom([]string{"no", "on", "y", "true", "null", "1.5", "123", "2001-01-01", "1e3", "0x1f", "0.-", "nan", "version", "from"}),
+	)
+}
+
+func anyTimeout() *rapid.Generator[time.Duration] {
+	return rapid.OneOf(
+		rapid.Just(time.Duration(0)),
+		rapid.Map(rapid.Int64Range(int64(time.Second), int64(maxTimeout)), func(n int64) time.Duration { return time.Duration(n) }),
+		rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 90 * time.Minute, time.Hour + time.Second, maxTimeout}),
+	)
+}
+
+func anyRole(t *rapid.T, name string, number int, environments []string) graduate.Role {
+	role := graduate.Role{Name: name, Apps: map[string]string{}, Start: graduate.StartAfterPost}
+	if rapid.Bool().Draw(t, "before") {
+		role.Start = graduate.StartBeforePost
+	}
+	for i, env := range environments {
+		if rapid.IntRange(0, 3).Draw(t, "has app") > 0 {
+			// The end of the name makes it the only one.
+			role.Apps[env] = fmt.Sprintf("%s-%d-%d", anyName().Draw(t, "app"), number, i)
+		}
+	}
+	return role
+}
+
+func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
+	var hooks []graduate.Hook
+	for _, kind := range graduate.HookKinds() {
+		for _, name := range rapid.SliceOfNDistinct(anyName(), 0, 3, rapid.ID[string]).Draw(t, "hooks") {
+			h := graduate.Hook{Kind: kind, Name: name, Timeout: anyTimeout().Draw(t, "timeout")}
+			if len(g.Roles) > 0 && rapid.Bool().Draw(t, "container") {
+				h.Role = rapid.SampledFrom(RoleNames(g)).Draw(t, "role")
+				h.Command = append([]string{"x" + anyWord().Draw(t, "word")}, rapid.SliceOfN(anyWord(), 0, 4).Draw(t, "words")...)
+			} else {
+				h.Host = rapid.StringMatching(`[A-Za-z0-9_][A-Za-z0-9_+-]{0,8}`).Draw(t, "host")
+			}
+			hooks = append(hooks, h)
+		}
+	}
+	return hooks
+}
+
+// anyWord is a word of a command: any text without NUL.
+func anyWord() *rapid.Generator[string] {
+	return rapid.OneOf(
+		rapid.String(),
+		rapid.StringOf(rapid.SampledFrom([]rune(" \t\n\r:#,'\"[]{}&*!|>%@`-?~\u0085\u2028\ufeff\x01\x7fé"))),
+		rapid.SampledFrom([]string{"", "~", "1", "true", "---", "...", "<<", "=", "- a", "a: b", "${X}", "bin/rails", "db:migrate"}),
+	).Filter(func(s string) bool {
+		for _, r := range s {
+			if r == 0 {
+				return false
+			}
+		}
+		return true
+	})
+}

@@ -1,0 +1,178 @@
+// Package graduate is the domain: groups of apps, graduations, their states, events and errors.
+// It knows no Dokku and imports only the standard library.
+package graduate
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// Group is a named set of roles that are released together.
+type Group struct {
+	// Name identifies the group on this server.
+	Name string
+	// Environments in the order in which the user named them.
+	Environments []Environment
+	// Roles in the order in which the user added them; output and hooks follow it.
+	Roles []Role
+	// Hooks in the order in which they run, all kinds together.
+	Hooks []Hook
+	// Settings that graduate:set changes.
+	Settings Settings
+}
+
+// Environment is a named column of apps.
+type Environment struct {
+	Name string
+	// From names the environments that may graduate into this one; empty means any other.
+	From []string
+}
+
+// Role is one member of the set: one Dokku app in each environment.
+type Role struct {
+	Name string
+	// Apps maps an environment's name to the Dokku app that plays the role there.
+	Apps map[string]string
+	// Start says when the process types that are not web start: StartAfterPost or StartBeforePost.
+	Start string
+}
+
+// When the process types that are not web are started.
+const (
+	StartAfterPost  = "after-post"
+	StartBeforePost = "before-post"
+)
+
+// HookKind is the moment at which a hook runs.
+type HookKind string
+
+// The kinds of hooks.
+const (
+	HookPre   HookKind = "pre"
+	HookPost  HookKind = "post"
+	HookLive  HookKind = "live"
+	HookAbort HookKind = "abort"
+)
+
+// HookKinds lists the kinds in the order of a run.
+func HookKinds() []HookKind { return []HookKind{HookPre, HookPost, HookLive, HookAbort} }
+
+// Hook is a step of the group itself, run once per graduation.
+type Hook struct {
+	Kind HookKind
+	Name string
+	// Role and Command make a container hook: the command runs in a one-off container of the role's new image.
+	Role    string
+	Command []string
+	// Host makes a host hook: the base name of an executable in the plugin's hooks folder.
+	Host string
+	// Timeout ends the hook; zero means DefaultHookTimeout.
+	Timeout time.Duration
+}
+
+// When the apps' own release tasks run.
+const (
+	ReleaseTasksHold   = "hold"   // in the hold, before the group's post hooks
+	ReleaseTasksBefore = "before" // as Dokku does alone: before any check
+	ReleaseTasksSkip   = "skip"   // not at all
+)
+
+// What the settings are where nobody set them.
+const (
+	DefaultHookTimeout  = 10 * time.Minute
+	DefaultStartTimeout = 10 * time.Minute
+	DefaultReleaseTasks = ReleaseTasksHold
+)
+
+// Settings of a group. A zero field means the default.
+type Settings struct {
+	// ReleaseTasks says when the apps' own release tasks run: hold, before or skip.
+	ReleaseTasks string
+	// StartTimeout bounds each start phase (building nothing, only starting and checking).
+	StartTimeout time.Duration
+}
+
+// Deadline is the hook's time-out with the default filled in.
+func (h Hook) Deadline() time.Duration {
+	if h.Timeout > 0 {
+		return h.Timeout
+	}
+	return DefaultHookTimeout
+}
+
+// StartDeadline is the bound on a start phase with the default filled in.
+func (s Settings) StartDeadline() time.Duration {
+	if s.StartTimeout > 0 {
+		return s.StartTimeout
+	}
+	return DefaultStartTimeout
+}
+
+// ReleaseTaskMode is the release_tasks setting with the default filled in.
+func (s Settings) ReleaseTaskMode() string {
+	if s.ReleaseTasks != "" {
+		return s.ReleaseTasks
+	}
+	return DefaultReleaseTasks
+}
+
+// namePattern is that of Dokku's app names, so that a name is safe in paths, tags and environment variables.
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+
+// ValidName tells whether a name may serve for a group, an environment, a role, a hook or an app.
+func ValidName(name string) error {
+	if !namePattern.MatchString(name) {
+		return Errorf(Invalid, "name %q is not valid: use lower-case letters, digits, '-' and '.', beginning with a letter or a digit, at most 63 characters", name)
+	}
+	return nil
+}
+
+// Environment returns the environment of that name.
+func (g *Group) Environment(name string) (Environment, bool) {
+	i := slices.IndexFunc(g.Environments, func(e Environment) bool { return e.Name == name })
+	if i < 0 {
+		return Environment{}, false
+	}
+	return g.Environments[i], true
+}
+
+// Role returns the role of that name, or nil.
+func (g *Group) Role(name string) *Role {
+	for i := range g.Roles {
+		if g.Roles[i].Name == name {
+			return &g.Roles[i]
+		}
+	}
+	return nil
+}
+
+// HooksOf lists the hooks of one kind in their order.
+func (g *Group) HooksOf(kind HookKind) []Hook {
+	var out []Hook
+	for _, h := range g.Hooks {
+		if h.Kind == kind {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// Place is where an app stands: role and environment of a group.
+type Place struct{ Group, Role, Environment string }
+
+// String is the place as people say it: "portal in prod of shop".
+func (p Place) String() string { return fmt.Sprintf("%s in %s of %s", p.Role, p.Environment, p.Group) }
+
+// PlaceOf finds the place of an app in this group.
+func (g *Group) PlaceOf(app string) (Place, bool) {
+	for _, r := range g.Roles {
+		for env, name := range r.Apps {
+			if name == app {
+				return Place{g.Name, r.Name, env}, true
+			}
+		}
+	}
+	return Place{}, false
+}

@@ -1,0 +1,100 @@
+package graduate
+
+import (
+	"context"
+	"io"
+)
+
+// The ports are what a graduation needs of the place where its apps run. They must be able to serve a
+// scheduler on several machines too: nothing here is local, an nginx, or one container.
+
+// Platform deploys apps. Every method may be called again after a crash: what is done already stays done.
+type Platform interface {
+	// Close keeps other deploys off the targets and copies what belongs to them.
+	Close(ctx context.Context, r *Run) error
+	// Restore puts back what differs from the copies, and opens the targets again.
+	Restore(ctx context.Context, r *Run) error
+	// Stage makes the artifact of an app available to its target; the target goes on as it is.
+	Stage(ctx context.Context, r *Run, a *App, log io.Writer) error
+	// Processes lists the process types of the staged version, web first.
+	Processes(ctx context.Context, r *Run, a *App) ([]Process, error)
+	// Deploy starts the containers of one process type and returns when the platform has ended its deploy;
+	// in between each container is held at the barrier.
+	Deploy(ctx context.Context, r *Run, a *App, process string, log io.Writer) error
+	// Stop ends every deploy of the run at once and removes every container that it made.
+	Stop(ctx context.Context, r *Run) error
+	// Watch calls lost when a container of the run ends, until the context ends.
+	Watch(ctx context.Context, r *Run, lost func(container string))
+	// Promote moves image tags, git refs and properties of the target to the new version.
+	Promote(ctx context.Context, r *Run, a *App) error
+	// Retire ends the process types that the new version does not have, once it is live.
+	Retire(ctx context.Context, r *Run, a *App, log io.Writer) error
+	// Finish removes what the run left at an app that is live.
+	Finish(ctx context.Context, r *Run, a *App) error
+	// Open lets other deploys at the targets again.
+	Open(ctx context.Context, r *Run) error
+	// ReleaseTasks lists the staged version's own tasks for a moment: TaskRelease or TaskPostdeploy.
+	ReleaseTasks(ctx context.Context, r *Run, a *App, moment string) ([]Task, error)
+}
+
+// The moments of the apps' own tasks.
+const (
+	TaskRelease    = "release"
+	TaskPostdeploy = "postdeploy"
+)
+
+// Task is a task that an app brings along (app.json scripts, the Procfile's release).
+type Task struct {
+	// Name is Dokku's: predeploy, release, postdeploy.
+	Name    string
+	Command []string
+}
+
+// Proxy switches requests from the old containers to the candidates.
+type Proxy interface {
+	// Prepare writes the configuration of all apps in such a way that one step switches them together, and
+	// tests the whole of it. Requests still go to the old containers, whoever reloads the proxy meanwhile.
+	Prepare(ctx context.Context, r *Run, held []Candidate) error
+	// Switch sends the requests of all apps to the candidates: one reload.
+	Switch(ctx context.Context, r *Run) error
+	// Settle leaves the configuration as the platform would have written it.
+	Settle(ctx context.Context, r *Run) error
+	// Undo removes what Prepare wrote.
+	Undo(ctx context.Context, r *Run) error
+}
+
+// Barrier is where candidates wait for their peers.
+type Barrier interface {
+	// Open begins to accept candidates.
+	Open(r *Run) error
+	// Held lists the candidates that wait now.
+	Held() []Candidate
+	// Wait returns when want candidates of each key (Key) wait, or with the context's error.
+	Wait(ctx context.Context, want map[Key]int) error
+	// Release lets the candidates of one process type of an app go.
+	Release(k Key)
+	// Lost is called when a candidate goes away while it waits.
+	OnLost(func(Candidate))
+	// Close ends the barrier: whoever still waits is turned back.
+	Close() error
+}
+
+// Key names a process type of a target app.
+type Key struct{ App, Process string }
+
+// HookRunner runs the group's hooks and the apps' tasks.
+type HookRunner interface {
+	// Hook runs one hook of the group; held gives it the candidates' addresses.
+	Hook(ctx context.Context, r *Run, h Hook, held []Candidate) error
+	// Task runs one of an app's own tasks in its new image.
+	Task(ctx context.Context, r *Run, a *App, t Task) error
+	// Stop removes whatever a hook that was cut off has left running.
+	Stop(ctx context.Context, r *Run) error
+}
+
+// Journal keeps the events of one run.
+type Journal interface {
+	// Append writes an event and syncs it.
+	Append(Event) error
+	Close() error
+}

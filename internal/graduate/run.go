@@ -1,0 +1,116 @@
+package graduate
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Run is one graduation: everything that was decided before its first step. It is the first record of its
+// journal, so that whoever finds the journal can complete the run.
+type Run struct {
+	// ID sorts by time (a ULID in lower case, as Docker tags like it).
+	ID      string    `json:"id"`
+	Group   string    `json:"group"`
+	From    string    `json:"from"`
+	To      string    `json:"to"`
+	User    string    `json:"user"`
+	Started time.Time `json:"started"`
+	// Dir holds the journal, the logs and the copies of this run.
+	Dir string `json:"dir"`
+	// Socket is where held deploys connect to.
+	Socket string `json:"socket"`
+	// Apps are the roles in the group's order, those that are skipped included.
+	Apps     []*App   `json:"apps"`
+	Hooks    []Hook   `json:"hooks"`
+	Settings Settings `json:"settings"`
+}
+
+// App is one role in a run.
+type App struct {
+	Role   string `json:"role"`
+	Source string `json:"source"`
+	Target string `json:"target"`
+	// Skip says why the app is left as it is; empty means that it is graduated.
+	Skip string `json:"skip,omitempty"`
+	// Image is the ID of the source's image that is carried over.
+	Image string `json:"image"`
+	// Revision is the source's commit; empty where the source has none.
+	Revision string `json:"revision,omitempty"`
+	// Before is the target's commit before the run.
+	Before string `json:"before,omitempty"`
+	// First tells that the target was never deployed.
+	First bool `json:"first,omitempty"`
+	// Start is the role's StartAfterPost or StartBeforePost.
+	Start string `json:"start,omitempty"`
+}
+
+// Web is the process type that the proxy serves.
+const Web = "web"
+
+// Process is a process type of an app and how many containers of it the new version has.
+type Process struct {
+	Type  string `json:"type"`
+	Count int    `json:"count"`
+}
+
+// Candidate is one new container that has passed its check and is held.
+type Candidate struct {
+	App       string `json:"app"`
+	Process   string `json:"process"`
+	Index     int    `json:"index"`
+	Container string `json:"container"`
+	// IP and Port are where it listens; Port is empty for processes that do not.
+	IP   string `json:"ip"`
+	Port string `json:"port,omitempty"`
+}
+
+// Address is host:port of a candidate that listens, or its host.
+func (c Candidate) Address() string {
+	if c.Port == "" {
+		return c.IP
+	}
+	return c.IP + ":" + c.Port
+}
+
+// Name is how people call it: web.1.
+func (c Candidate) Name() string { return fmt.Sprintf("%s.%d", c.Process, c.Index) }
+
+// Tag is the image tag of the run's artifacts.
+func (r *Run) Tag() string { return "graduate-" + r.ID }
+
+// Active lists the apps that are graduated.
+func (r *Run) Active() []*App {
+	var out []*App
+	for _, a := range r.Apps {
+		if a.Skip == "" {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// AppOf returns the app of a role, or nil.
+func (r *Run) AppOf(role string) *App {
+	for _, a := range r.Apps {
+		if a.Role == role {
+			return a
+		}
+	}
+	return nil
+}
+
+// HooksOf lists the hooks of one kind in their order.
+func (r *Run) HooksOf(kind HookKind) []Hook {
+	g := Group{Hooks: r.Hooks}
+	return g.HooksOf(kind)
+}
+
+// Log is the path of the log with that name: an app's deploy or a hook.
+func (r *Run) Log(name string) string {
+	return filepath.Join(r.Dir, "logs", strings.ReplaceAll(name, "/", "-")+".log")
+}
+
+// Journal is the path of the run's journal.
+func (r *Run) Journal() string { return filepath.Join(r.Dir, "journal.jsonl") }

@@ -1,0 +1,32 @@
+// Package hold is the barrier at which candidates wait for their peers: a server in the coordinator, a client
+// in the check-deploy trigger of each held deploy, one JSON line each way over a unix socket. Nothing polls.
+package hold
+
+import "github.com/dokku-graduate/dokku-graduate/internal/graduate"
+
+// protocolVersion changes when either side would misread the other.
+const protocolVersion = 1
+
+// arrival is what a deploy says when its container has passed the platform's check.
+type arrival struct {
+	Version int    `json:"version"`
+	Run     string `json:"run"`
+	graduate.Candidate
+}
+
+// Action is what a held deploy is told to do.
+type Action string
+
+// The actions. Gone is not sent: it is what the client finds when the connection ends without a word.
+const (
+	GoOn     Action = "go-on"
+	TurnBack Action = "turn-back"
+	Gone     Action = "gone"
+)
+
+// verdict is the coordinator's only answer.
+type verdict struct {
+	Version int    `json:"version"`
+	Action  Action `json:"action"`
+	Reason  string `json:"reason,omitempty"`
+}

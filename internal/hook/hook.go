@@ -1,0 +1,169 @@
+// Package hook runs the steps of the group itself: commands in a one-off container of an app's new image, and
+// host scripts that the server's administrator installed.
+package hook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// Containers runs one-off containers in the manner of the platform.
+type Containers interface {
+	OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, variables, words []string, out io.Writer) error
+	StopOneOffs(ctx context.Context, r *graduate.Run) error
+}
+
+// Runner runs hooks and tasks.
+type Runner struct {
+	Containers Containers
+	// HostHook finds the script of a host hook, or says why it may not be run.
+	HostHook func(name string) (path string, err error)
+	// Lines gets each line that a hook prints, besides its log; may be nil.
+	Lines func(hook, line string)
+}
+
+var _ graduate.HookRunner = (*Runner)(nil)
+
+// Hook runs one hook of the group and returns when it has ended, or when its time-out has.
+func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, held []graduate.Candidate) error {
+	name := string(h.Kind) + "/" + h.Name
+	variables := Environment(r, h, held)
+	return n.bounded(ctx, r, name, h, func(ctx context.Context, out io.Writer) error {
+		if h.Host != "" {
+			return n.host(ctx, r, h, variables, out)
+		}
+		a := r.AppOf(h.Role)
+		if a == nil {
+			return fmt.Errorf("there is no role %s in this graduation", h.Role)
+		}
+		return n.Containers.OneOff(ctx, r, a, variables, h.Command, out)
+	})
+}
+
+// Task runs one of an app's own tasks in its new image.
+func (n *Runner) Task(ctx context.Context, r *graduate.Run, a *graduate.App, t graduate.Task) error {
+	h := graduate.Hook{Kind: graduate.HookPost, Name: t.Name}
+	return n.bounded(ctx, r, a.Role+"/"+t.Name, h, func(ctx context.Context, out io.Writer) error {
+		return n.Containers.OneOff(ctx, r, a, Environment(r, h, nil), t.Command, out)
+	})
+}
+
+// bounded runs f within the hook's deadline, with its log. What a cut-off hook has left is removed.
+func (n *Runner) bounded(ctx context.Context, r *graduate.Run, name string, h graduate.Hook, f func(context.Context, io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(r.Log(name)), 0o700); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(r.Log(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	late := fmt.Errorf("it did not end within its time-out of %s", h.Deadline())
+	bounded, cancel := context.WithTimeoutCause(ctx, h.Deadline(), late)
+	defer cancel()
+	var out io.Writer = log
+	if n.Lines != nil {
+		lines := &lineWriter{show: func(line string) { n.Lines(name, line) }}
+		defer lines.flush()
+		out = io.MultiWriter(log, lines)
+	}
+	err = f(bounded, out)
+	if bounded.Err() != nil {
+		err = errors.Join(context.Cause(bounded), n.Containers.StopOneOffs(context.WithoutCancel(ctx), r))
+	}
+	return describe(err)
+}
+
+// describe says how a command ended.
+func describe(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return fmt.Errorf("it was ended by the signal %s", status.Signal())
+	}
+	return fmt.Errorf("it ended with exit code %d", exit.ExitCode())
+}
+
+// host runs an administrator's script in a folder of its own, with a clean environment and no shell between.
+func (n *Runner) host(ctx context.Context, r *graduate.Run, h graduate.Hook, variables []string, out io.Writer) error {
+	path, err := n.HostHook(h.Host)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "graduate-hook-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	cmd := exec.CommandContext(ctx, path)
+	cmd.Dir = dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LANG=C.UTF-8", "TMPDIR=" + dir}, variables...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second // a child in the background may keep the output open
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	err = cmd.Wait()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // the script itself ended well
+	}
+	// Children that the script has left in the background end with it.
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	return err
+}
+
+// Stop removes the one-off containers that were cut off.
+func (n *Runner) Stop(ctx context.Context, r *graduate.Run) error {
+	return n.Containers.StopOneOffs(ctx, r)
+}
+
+// Environment is what a hook is told, as NAME=VALUE: the run, and the candidates' own addresses, so that a smoke
+// test can talk to them before they are live. Values are names, ids and addresses, never configuration.
+func Environment(r *graduate.Run, h graduate.Hook, held []graduate.Candidate) []string {
+	var targets []string
+	for _, a := range r.Apps {
+		targets = append(targets, a.Target)
+	}
+	env := []string{
+		"GRADUATE_ID=" + r.ID,
+		"GRADUATE_GROUP=" + r.Group,
+		"GRADUATE_FROM=" + r.From,
+		"GRADUATE_TO=" + r.To,
+		"GRADUATE_PHASE=" + string(h.Kind),
+		"GRADUATE_HOOK=" + h.Name,
+		"GRADUATE_APPS=" + strings.Join(targets, " "),
+	}
+	for _, a := range r.Apps {
+		prefix := "GRADUATE_" + variable(a.Role)
+		env = append(env, prefix+"_APP="+a.Target, prefix+"_REV="+a.Revision)
+		var urls []string
+		for _, c := range held {
+			if c.App == a.Target && c.Process == graduate.Web && c.Port != "" {
+				urls = append(urls, "http://"+c.Address())
+			}
+		}
+		if len(urls) > 0 {
+			env = append(env, prefix+"_URL="+urls[0], prefix+"_URLS="+strings.Join(urls, " "))
+		}
+	}
+	return env
+}
+
+// variable is a role's name as a part of a variable's name.
+func variable(role string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(role))
+}

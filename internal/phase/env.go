@@ -1,0 +1,147 @@
+// Package phase has the work of each state of a graduation, one phase per file. Phases see only the ports of
+// internal/graduate: they know no Dokku, no nginx and no terminal.
+package phase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// Env is what the phases of one run share.
+type Env struct {
+	Platform graduate.Platform
+	Proxy    graduate.Proxy
+	Barrier  graduate.Barrier
+	Hooks    graduate.HookRunner
+	Emit     graduate.Emit
+	// Fail stops the run before its release point; only the first reason counts.
+	Fail func(error)
+
+	mu      sync.Mutex
+	deploys map[graduate.Key]*deploy
+	// released is set at the release point: from then on the end of a deploy is expected.
+	released bool
+	// hooksBegan tells that there is something for the abort hooks to undo.
+	hooksBegan bool
+}
+
+// deploy is one running deploy of a process type.
+type deploy struct {
+	done chan struct{}
+	err  error // valid once done is closed
+}
+
+// start runs the deploy of a process type in the background. One that ends before the release point fails the run.
+func (e *Env) start(ctx context.Context, r *graduate.Run, a *graduate.App, process string) {
+	d := &deploy{done: make(chan struct{})}
+	key := graduate.Key{App: a.Target, Process: process}
+	e.mu.Lock()
+	if e.deploys == nil {
+		e.deploys = map[graduate.Key]*deploy{}
+	}
+	e.deploys[key] = d
+	e.mu.Unlock()
+	// An abort ends deploys through Platform.Stop, which also removes their containers.
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		d.err = withLog(r.Log(a.Target), func(log io.Writer) error {
+			return e.Platform.Deploy(ctx, r, a, process, log)
+		})
+		close(d.done)
+		if !e.isReleased() {
+			e.Fail(&graduate.StepError{Role: a.Role, App: a.Target, Log: r.Log(a.Target), Err: ended(process, d.err)})
+		}
+	}()
+}
+
+func ended(process string, err error) error {
+	if err == nil {
+		err = errors.New("it was not held")
+	}
+	return fmt.Errorf("the deploy of %s failed before the release point (%w)", process, err)
+}
+
+// wait returns when the deploy of a process type has ended, with its error.
+func (e *Env) wait(ctx context.Context, key graduate.Key) error {
+	e.mu.Lock()
+	d := e.deploys[key]
+	e.mu.Unlock()
+	if d == nil {
+		return nil
+	}
+	select {
+	case <-d.done:
+		return d.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (e *Env) isReleased() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.released
+}
+
+func (e *Env) setReleased() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.released = true
+}
+
+func (e *Env) haveHooksBegun() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.hooksBegan
+}
+
+func (e *Env) setHooksBegan() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.hooksBegan = true
+}
+
+// app emits an event about one app.
+func (e *Env) app(a *graduate.App, state, message string) {
+	e.Emit(graduate.Event{Type: graduate.EventApp, State: state, Role: a.Role, App: a.Target, Message: message})
+}
+
+// each calls f for all active apps side by side and returns their errors in the apps' order.
+func each(r *graduate.Run, f func(*graduate.App) error) error {
+	apps := r.Active()
+	errs := make([]error, len(apps))
+	var group sync.WaitGroup
+	for i, a := range apps {
+		group.Go(func() { errs[i] = f(a) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// withLog calls f with the log file at path, opened to append.
+func withLog(path string, f func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(file), file.Close())
+}
+
+// permanent is embedded in phases whose effect is cheap to bring about again, and which have nothing to undo.
+type permanent struct{}
+
+// Done is never sure, so that the work is done again.
+func (permanent) Done(context.Context, *graduate.Run) (bool, error) { return false, nil }
+
+// Undo has nothing to do: what the phase changed is put back with the copies that Prepare took.
+func (permanent) Undo(context.Context, *graduate.Run) error { return nil }

@@ -1,0 +1,63 @@
+package phase
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// pre runs the pre hooks. Its Undo runs the abort hooks: they come when the candidates are gone, while the new
+// images are still there.
+type pre struct {
+	permanent
+	*Env
+}
+
+func (pre) State() graduate.State { return graduate.Pre }
+
+func (p pre) Run(ctx context.Context, r *graduate.Run) error {
+	return p.hooks(ctx, r, graduate.HookPre)
+}
+
+func (p pre) Undo(ctx context.Context, r *graduate.Run) error {
+	if err := p.Hooks.Stop(ctx, r); err != nil {
+		return err
+	}
+	if !p.haveHooksBegun() {
+		return nil
+	}
+	var errs []error
+	for _, h := range r.HooksOf(graduate.HookAbort) {
+		errs = append(errs, p.hook(ctx, r, h)) // one that fails does not keep the others from running
+	}
+	return errors.Join(errs...)
+}
+
+// hooks runs the hooks of one kind in their order, until one fails.
+func (e *Env) hooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind) error {
+	for _, h := range r.HooksOf(kind) {
+		if err := e.hook(ctx, r, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hook runs one hook between its events.
+func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook) error {
+	return e.step(string(h.Kind)+"/"+h.Name, r, func() error { return e.Hooks.Hook(ctx, r, h, e.Barrier.Held()) })
+}
+
+// step runs a hook or a task between the events that say so.
+func (e *Env) step(name string, r *graduate.Run, f func() error) error {
+	log := r.Log(name)
+	e.setHooksBegan()
+	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookStarted, Hook: name, Log: log})
+	if err := f(); err != nil {
+		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookFailed, Hook: name, Log: log, Message: err.Error()})
+		return &graduate.StepError{Hook: name, Log: log, Err: err}
+	}
+	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSucceeded, Hook: name, Log: log})
+	return nil
+}

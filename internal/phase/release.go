@@ -1,0 +1,31 @@
+package phase
+
+import (
+	"context"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// release makes the new set live. The engine has recorded its state: from here the run goes forward.
+type release struct {
+	permanent
+	*Env
+}
+
+func (release) State() graduate.State { return graduate.Release }
+
+func (s release) Run(ctx context.Context, r *graduate.Run) error {
+	s.setReleased()
+	if err := s.Proxy.Switch(ctx, r); err != nil {
+		return err
+	}
+	for _, a := range r.Active() {
+		s.app(a, graduate.AppReleased, "")
+	}
+	return each(r, func(a *graduate.App) error {
+		if err := s.Platform.Promote(ctx, r, a); err != nil {
+			return &graduate.StepError{Role: a.Role, App: a.Target, Log: r.Log(a.Target), Err: err}
+		}
+		return nil
+	})
+}

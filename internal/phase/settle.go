@@ -1,0 +1,50 @@
+package phase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// settle lets the deploys go and waits until the platform has ended its own bookkeeping for every app.
+type settle struct {
+	permanent
+	*Env
+}
+
+func (settle) State() graduate.State { return graduate.Settle }
+
+func (s settle) Run(ctx context.Context, r *graduate.Run) error {
+	err := each(r, func(a *graduate.App) error {
+		if err := s.settle(ctx, r, a); err != nil {
+			s.app(a, graduate.AppFailed, err.Error())
+			return &graduate.StepError{Role: a.Role, App: a.Target, Log: r.Log(a.Target), Err: err}
+		}
+		s.app(a, graduate.AppFinished, "")
+		return nil
+	})
+	return errors.Join(err, s.Proxy.Settle(ctx, r), s.Barrier.Close())
+}
+
+// settle ends the deploys of one app: web first, as its bookkeeping is what the others build on.
+func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App) error {
+	processes, err := s.Platform.Processes(ctx, r, a)
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		key := graduate.Key{App: a.Target, Process: p.Type}
+		s.Barrier.Release(key)
+		if err := s.wait(ctx, key); err != nil {
+			return fmt.Errorf("%s is live, but the deploy of %s did not end well (%w)", a.Target, p.Type, err)
+		}
+	}
+	err = withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Retire(ctx, r, a, log) })
+	if err != nil {
+		return err
+	}
+	return s.tasks(ctx, r, a, graduate.TaskPostdeploy)
+}

@@ -1,0 +1,170 @@
+// Package plan decides, before anything is touched, what a graduation will do, and refuses what cannot be held
+// honestly.
+package plan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// Inspector tells what there is.
+type Inspector interface {
+	Facts(ctx context.Context, app string) (graduate.Facts, error)
+}
+
+// Options are what the user asked for.
+type Options struct {
+	From, To string
+	// All takes unchanged apps along.
+	All bool
+}
+
+// Make decides about every role. The error names everything that keeps the run from going well, one line each.
+func Make(ctx context.Context, in Inspector, g *graduate.Group, o Options) ([]*graduate.App, error) {
+	if err := route(g, o); err != nil {
+		return nil, err
+	}
+	facts, err := gather(ctx, in, g, o)
+	if err != nil {
+		return nil, err
+	}
+	var apps []*graduate.App
+	var refused *multierror.Error
+	for _, role := range g.Roles {
+		source, target := facts[role.Apps[o.From]], facts[role.Apps[o.To]]
+		if err := cmp.Or(refuseSource(g, source), refuseTarget(target)); err != nil {
+			refused = multierror.Append(refused, err)
+			continue
+		}
+		a := &graduate.App{
+			Role: role.Name, Source: source.App, Target: target.App,
+			Image: source.Image, Revision: source.Revision, Before: target.Revision,
+			First: !target.Deployed, Start: role.Start,
+		}
+		if !o.All && unchanged(source, target) {
+			a.Skip = "unchanged: it runs this version already"
+		}
+		apps = append(apps, a)
+	}
+	return apps, refused.ErrorOrNil()
+}
+
+// route checks that the group may go from the one environment to the other.
+func route(g *graduate.Group, o Options) error {
+	for _, name := range []string{o.From, o.To} {
+		if _, ok := g.Environment(name); !ok {
+			return graduate.Errorf(graduate.NotFound, "group %s has no environment %s; it has %s", g.Name, name, environments(g))
+		}
+	}
+	if o.From == o.To {
+		return graduate.Errorf(graduate.Invalid, "group %s cannot graduate from %s to itself", g.Name, o.From)
+	}
+	to, _ := g.Environment(o.To)
+	if len(to.From) > 0 && !slices.Contains(to.From, o.From) {
+		return graduate.Errorf(graduate.Refused, "group %s: %s may be graduated into from %s only, not from %s",
+			g.Name, o.To, strings.Join(to.From, ", "), o.From)
+	}
+	if len(g.Roles) == 0 {
+		return graduate.Errorf(graduate.Refused, "group %s has no apps; add them with dokku graduate:add %s ROLE %s=APP %s=APP", g.Name, g.Name, o.From, o.To)
+	}
+	for _, role := range g.Roles {
+		for _, env := range []string{o.From, o.To} {
+			if role.Apps[env] == "" {
+				return graduate.Errorf(graduate.Refused, "group %s: role %s has no app in %s; name it with dokku graduate:add %s %s %s=APP",
+					g.Name, role.Name, env, g.Name, role.Name, env)
+			}
+		}
+	}
+	return nil
+}
+
+func environments(g *graduate.Group) string {
+	var names []string
+	for _, e := range g.Environments {
+		names = append(names, e.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// gather reads the facts of all apps side by side.
+func gather(ctx context.Context, in Inspector, g *graduate.Group, o Options) (map[string]graduate.Facts, error) {
+	var names []string
+	for _, role := range g.Roles {
+		names = append(names, role.Apps[o.From], role.Apps[o.To])
+	}
+	found := make([]graduate.Facts, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		group.Go(func() (err error) {
+			found[i], err = in.Facts(ctx, name)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	facts := map[string]graduate.Facts{}
+	for _, f := range found {
+		facts[f.App] = f
+	}
+	return facts, nil
+}
+
+// refuseSource says why a source's version cannot be carried over.
+func refuseSource(g *graduate.Group, f graduate.Facts) error {
+	switch {
+	case !f.Exists:
+		return refuse("%s does not exist; take it out of group %s or make it with dokku apps:create %s", f.App, g.Name, f.App)
+	case !f.Deployed && f.Image == "" && len(f.Running) > 0:
+		return refuse("%s has lost its image dokku/%s:latest; deploy it again", f.App, f.App)
+	case f.Image == "":
+		return refuse("%s has no image dokku/%s:latest; deploy it first", f.App, f.App)
+	case !f.Deployed:
+		return refuse("%s was never deployed; deploy it first", f.App)
+	case slices.ContainsFunc(f.Running, func(id string) bool { return id != f.Image }):
+		return refuse("%s is half deployed: its containers do not all run its latest image; deploy it again, or dokku ps:restart %s", f.App, f.App)
+	default:
+		return nil
+	}
+}
+
+// refuseTarget says why a target cannot be held or switched.
+func refuseTarget(f graduate.Facts) error {
+	switch {
+	case !f.Exists:
+		return refuse("%s does not exist; make it with dokku apps:create %s", f.App, f.App)
+	case f.Scheduler != "docker-local":
+		return refuse("%s is run by the scheduler %s, which cannot be held yet; docker-local can", f.App, f.Scheduler)
+	case f.ProxyEnabled && f.Proxy != "nginx":
+		return refuse("%s is served by %s, which cannot be switched together with others yet; nginx can (dokku proxy:set %s type nginx)", f.App, f.Proxy, f.App)
+	case f.ChecksDisabled != "":
+		return refuse("%s has its checks disabled (%s), so Dokku would stop the old containers before the new ones start; dokku checks:enable %s", f.App, f.ChecksDisabled, f.App)
+	case f.Published:
+		return refuse("%s publishes a port by its docker options, which two generations cannot both have; remove it with dokku docker-options:remove %s deploy …", f.App, f.App)
+	case f.Stopped:
+		return refuse("%s is stopped; start it with dokku ps:start %s", f.App, f.App)
+	case f.Locked:
+		return refuse("%s is locked or being deployed; wait for that deploy, or dokku apps:unlock %s", f.App, f.App)
+	default:
+		return nil
+	}
+}
+
+func refuse(format string, args ...any) error {
+	return graduate.Errorf(graduate.Refused, "%s", fmt.Sprintf(format, args...))
+}
+
+// unchanged tells whether the target runs the source's version already, wholly and with its present config.
+func unchanged(source, target graduate.Facts) bool {
+	return target.Deployed && target.Artifact == source.Image && target.Revision == source.Revision &&
+		!target.Drift && !target.Missing &&
+		!slices.ContainsFunc(target.Running, func(id string) bool { return id != target.Image })
+}

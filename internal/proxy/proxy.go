@@ -1,0 +1,224 @@
+// Package proxy switches all apps of a graduation to their candidates in one step of nginx.
+//
+// Prepare replaces the server lines of each app's upstreams by an include below one symbolic link, which leads
+// to the present addresses: whoever reloads nginx now changes nothing. Switch turns the link over to the new
+// addresses and reloads once. So the files of several apps can never be loaded half old, half new, whatever
+// other reloads happen on the server. Then the lines are written out, as Dokku itself will write them.
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// Host is what the switch needs of the machine.
+type Host interface {
+	// NginxConf is the path of an app's configuration.
+	NginxConf(app string) string
+	// Proxied tells whether nginx serves the app.
+	Proxied(app string) bool
+	// RenderNginx renders the configuration of an app that has none which could be changed.
+	RenderNginx(ctx context.Context, r *graduate.Run, a *graduate.App) ([]byte, error)
+	// TestNginx tests the whole configuration; app says whose settings apply.
+	TestNginx(ctx context.Context, app string) error
+	// ReloadNginx reloads nginx.
+	ReloadNginx(ctx context.Context, app string) error
+}
+
+// Nginx is the proxy of one machine.
+type Nginx struct {
+	Host Host
+	// Emit tells of apps whose switch is left to Dokku.
+	Emit graduate.Emit
+}
+
+var _ graduate.Proxy = (*Nginx)(nil)
+
+// change is what happens to one app's file.
+type change struct {
+	App string `json:"app"`
+	// Before is the file before the run; absent tells that there was none.
+	Before string `json:"before"`
+	Absent bool   `json:"absent,omitempty"`
+	// After is the file with the candidates' addresses.
+	After string `json:"after"`
+}
+
+func dir(r *graduate.Run) string  { return filepath.Join(r.Dir, "proxy") }
+func plan(r *graduate.Run) string { return filepath.Join(dir(r), "changes.json") }
+func link(r *graduate.Run) string { return filepath.Join(dir(r), "now") }
+
+// Prepare writes every app's file with its includes, and tests the whole configuration.
+func (n *Nginx) Prepare(ctx context.Context, r *graduate.Run, held []graduate.Candidate) error {
+	for _, side := range []string{"old", "new"} {
+		if err := os.MkdirAll(filepath.Join(dir(r), side), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := renameio.Symlink("old", link(r)); err != nil {
+		return err
+	}
+	var changes []change
+	files := map[string]string{}
+	for _, a := range r.Active() {
+		hosts := webHosts(held, a.Target)
+		if len(hosts) == 0 || !n.Host.Proxied(a.Target) {
+			continue
+		}
+		c, text, err := n.app(ctx, r, a, hosts)
+		if err != nil {
+			return &graduate.StepError{Role: a.Role, App: a.Target, Err: err}
+		}
+		if c != nil {
+			changes = append(changes, *c)
+			files[a.Target] = text
+		}
+	}
+	data, err := json.Marshal(changes)
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(plan(r), data, 0o600); err != nil {
+		return err // before any file is touched: Undo goes by it
+	}
+	for _, c := range changes {
+		if err := n.write(c.App, files[c.App]); err != nil {
+			return err
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return n.Host.TestNginx(ctx, changes[0].App)
+}
+
+// app readies the change of one app; nil where the switch is left to Dokku.
+func (n *Nginx) app(ctx context.Context, r *graduate.Run, a *graduate.App, hosts []string) (*change, string, error) {
+	before, err := os.ReadFile(n.Host.NginxConf(a.Target))
+	absent := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !absent {
+		return nil, "", err
+	}
+	c := &change{App: a.Target, Before: string(before), Absent: absent}
+	conf := c.Before
+	found, err := blocks(conf, a.Target)
+	if err != nil {
+		rendered, err := n.Host.RenderNginx(ctx, r, a)
+		if err != nil {
+			return nil, "", err
+		}
+		conf = string(rendered)
+		if found, err = blocks(conf, a.Target); err != nil {
+			n.Emit(graduate.Event{Type: graduate.EventNotice, Role: a.Role, App: a.Target, Message: fmt.Sprintf(
+				"%s goes live a little later than the others: its nginx.conf has a shape of its own (%v), so Dokku switches it", a.Target, err)})
+			return nil, "", nil
+		}
+	}
+	c.After = replace(conf, found, func(b block) string { return servers(b, hosts) })
+	for _, b := range found {
+		if err := os.WriteFile(include(r, "old", b), []byte(present(b)), 0o644); err != nil {
+			return nil, "", err
+		}
+		if err := os.WriteFile(include(r, "new", b), []byte(servers(b, hosts)), 0o644); err != nil {
+			return nil, "", err
+		}
+	}
+	text := replace(conf, found, func(b block) string { return "  include " + include(r, "now", b) + ";\n" })
+	return c, text, nil
+}
+
+// present is the server lines that stand for the present: none may lead to the candidates.
+func present(b block) string {
+	if strings.TrimSpace(b.servers) == "" {
+		return servers(b, []string{"127.255.255.254"})
+	}
+	return b.servers
+}
+
+func include(r *graduate.Run, side string, b block) string {
+	return filepath.Join(dir(r), side, b.name+".conf")
+}
+
+// Switch sends the requests of all apps to the candidates.
+func (n *Nginx) Switch(ctx context.Context, r *graduate.Run) error {
+	changes, err := n.changes(r)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	if err := renameio.Symlink("new", link(r)); err != nil {
+		return err
+	}
+	if err := n.Host.ReloadNginx(ctx, changes[0].App); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if err := n.write(c.App, c.After); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Settle removes the run's files, which no configuration names any more.
+func (n *Nginx) Settle(_ context.Context, r *graduate.Run) error { return os.RemoveAll(dir(r)) }
+
+// Undo puts every file back as it was. Nothing needs to be reloaded: what nginx runs has the same addresses.
+func (n *Nginx) Undo(_ context.Context, r *graduate.Run) error {
+	changes, err := n.changes(r)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range changes {
+		if c.Absent {
+			if err := os.Remove(n.Host.NginxConf(c.App)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+			continue
+		}
+		errs = append(errs, n.write(c.App, c.Before))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir(r))
+}
+
+// write replaces an app's file in one step, with the mode that it has.
+func (n *Nginx) write(app, text string) error {
+	return renameio.WriteFile(n.Host.NginxConf(app), []byte(text), 0o644, renameio.WithExistingPermissions())
+}
+
+// changes reads what Prepare has decided; there is none where it did not come so far.
+func (n *Nginx) changes(r *graduate.Run) ([]change, error) {
+	data, err := os.ReadFile(plan(r))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var changes []change
+	return changes, json.Unmarshal(data, &changes)
+}
+
+// webHosts lists the hosts of an app's web candidates, by index.
+func webHosts(held []graduate.Candidate, app string) []string {
+	var hosts []string
+	for _, c := range held {
+		if c.App == app && c.Process == graduate.Web {
+			hosts = append(hosts, c.IP)
+		}
+	}
+	return hosts
+}

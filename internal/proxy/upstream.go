@@ -1,0 +1,71 @@
+package proxy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// upstreams finds `upstream NAME {` of an app's file: Dokku names them APP-PORT (its nginx.conf.sigil).
+func upstreamPattern(app string) *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^[ \t]*upstream[ \t]+(` + regexp.QuoteMeta(app) + `-([0-9]+))[ \t]*\{([^{}]*)\}`)
+}
+
+var serverLine = regexp.MustCompile(`(?m)^[ \t]*server[ \t]+[^;{}]+;[ \t]*\n?`)
+
+// block is one upstream of an app's file.
+type block struct {
+	// name is APP-PORT, port its container port.
+	name, port string
+	// servers are its server lines as they stand.
+	servers string
+	// start and end are where the server lines stand in the file.
+	start, end int
+}
+
+// blocks finds an app's upstreams. Shapes in which the server lines do not stand together are unknown to us.
+func blocks(conf, app string) ([]block, error) {
+	var found []block
+	for _, m := range upstreamPattern(app).FindAllStringSubmatchIndex(conf, -1) {
+		b := block{name: conf[m[2]:m[3]], port: conf[m[4]:m[5]]}
+		lines := serverLine.FindAllStringIndex(conf[m[6]:m[7]], -1)
+		if len(lines) == 0 {
+			return nil, fmt.Errorf("upstream %s has no servers", b.name)
+		}
+		for i := 1; i < len(lines); i++ {
+			if strings.TrimSpace(conf[m[6]+lines[i-1][1]:m[6]+lines[i][0]]) != "" {
+				return nil, fmt.Errorf("upstream %s has other lines between its servers", b.name)
+			}
+		}
+		b.start, b.end = m[6]+lines[0][0], m[6]+lines[len(lines)-1][1]
+		b.servers = conf[b.start:b.end]
+		found = append(found, b)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("there is no upstream %s-PORT", app)
+	}
+	return found, nil
+}
+
+// replace puts what text gives for each block in place of its server lines.
+func replace(conf string, found []block, text func(block) string) string {
+	var out strings.Builder
+	last := 0
+	for _, b := range found {
+		out.WriteString(conf[last:b.start])
+		out.WriteString(text(b))
+		last = b.end
+	}
+	out.WriteString(conf[last:])
+	return out.String()
+}
+
+// servers is the server lines of a block for some addresses (host without port), to the letter as Dokku's
+// template has them: with an empty line between two.
+func servers(b block, hosts []string) string {
+	lines := make([]string, len(hosts))
+	for i, host := range hosts {
+		lines[i] = fmt.Sprintf("  server %s:%s;\n", host, b.port)
+	}
+	return strings.Join(lines, "\n")
+}

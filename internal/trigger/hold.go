@@ -1,0 +1,97 @@
+package trigger
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/hold"
+	"github.com/dokku-graduate/dokku-graduate/internal/journal"
+)
+
+// ours tells whether a trigger call belongs to the run that started it: the coordinator names run and target in
+// the environment, and a deploy of another app that such a deploy should cause is none of ours.
+func ours(args []string, app int) bool {
+	return os.Getenv(dokku.EnvRun) != "" && len(args) > app && args[app] == os.Getenv(dokku.EnvApp)
+}
+
+// DeployedAppImageTag answers the tag that is being graduated (deployed-app-image-tag APP). The outputs of all
+// plugins are concatenated by Dokku, so nothing is printed for anybody else.
+func DeployedAppImageTag(args []string) int {
+	if ours(args, 0) {
+		fmt.Println(os.Getenv(dokku.EnvTag))
+	}
+	return 0
+}
+
+// DockerArgsDeploy labels the containers of a run and tells them their true revision
+// (docker-args-deploy APP TAG [TYPE [INDEX]]): they are created before GIT_REV of the app moves.
+func DockerArgsDeploy(args []string) int {
+	if !ours(args, 0) {
+		return 0
+	}
+	fmt.Printf(" --label=%s=%s", dokku.RunLabel, os.Getenv(dokku.EnvRun))
+	if revision := os.Getenv(dokku.EnvRev); revision != "" {
+		fmt.Printf(" --env=%s", revision)
+	}
+	return 0
+}
+
+// CheckDeploy holds a candidate (check-deploy APP CONTAINER TYPE PORT IP INDEX). It comes after Dokku's own
+// check of the same container, as its plugin sorts last. An exit code other than 0 makes Dokku remove the
+// container and keep the old one.
+func CheckDeploy(args []string) int {
+	socket := os.Getenv(dokku.EnvSocket)
+	if socket == "" || !ours(args, 0) || len(args) < 5 {
+		return 0
+	}
+	c := graduate.Candidate{App: args[0], Container: args[1], Process: args[2], IP: args[4], Index: 1}
+	if c.Process == graduate.Web {
+		c.Port = args[3]
+	}
+	if len(args) > 5 {
+		if _, err := fmt.Sscan(args[5], &c.Index); err != nil {
+			fmt.Fprintf(os.Stderr, " !     check-deploy was called with index %q\n", args[5])
+			return 1
+		}
+	}
+	fmt.Printf("-----> Held by graduation %s (%s)\n", os.Getenv(dokku.EnvRun), c.Name())
+	action, reason := hold.Arrive(socket, os.Getenv(dokku.EnvRun), c)
+	if action == hold.Gone {
+		action = askJournal(&reason)
+	}
+	if action == hold.GoOn {
+		fmt.Printf("-----> Released by graduation %s (%s)\n", os.Getenv(dokku.EnvRun), c.Name())
+		return 0
+	}
+	fmt.Fprintf(os.Stderr, " !     %s turned back by graduation %s: %s\n", c.Name(), os.Getenv(dokku.EnvRun), reason)
+	return 1
+}
+
+// askJournal decides where the coordinator is gone: forward after the release record, else back.
+func askJournal(reason *string) hold.Action {
+	released, err := journal.Released(os.Getenv(dokku.EnvJournal))
+	if err == nil && released {
+		return hold.GoOn
+	}
+	if err != nil {
+		*reason = err.Error()
+	}
+	return hold.TurnBack
+}
+
+// NginxPreReload takes a configuration that Dokku has rendered for a run away before nginx is reloaded
+// (nginx-pre-reload APP PORT IP), and ends proxy-build-config there by its exit code.
+func NginxPreReload(args []string) int {
+	to := os.Getenv(dokku.EnvRender)
+	if to == "" || !ours(args, 0) {
+		return 0
+	}
+	from := dokku.FromEnv().NginxConf(args[0])
+	if conf, err := os.ReadFile(from); err == nil {
+		_ = os.WriteFile(to, conf, 0o600) // a file that is not there is what the coordinator reports
+	}
+	_ = os.Remove(from)
+	return 1
+}
