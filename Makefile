@@ -10,6 +10,7 @@ help: ## list the targets
 build: ## build the plugin's binary and the sandbox into bin/
 	@mkdir -p bin
 	@scripts/build bin/graduate
+	@go build -o bin/graduate-sandbox ./tests/sandbox
 
 test: ## everything: linters, unit tests, end-to-end suite; last line: N passed, N failed
 	@scripts/test

@@ -26,7 +26,7 @@ func walk(t *testing.T, f func(name string, entry fs.DirEntry)) {
 		if err != nil {
 			return err
 		}
-		if slices.Contains([]string{".git", "bin", "dist", "release"}, name) {
+		if slices.Contains([]string{".git", ".demo", "bin", "dist", "release"}, name) {
 			return fs.SkipDir
 		}
 		f(name, entry)

@@ -1,14 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -36,6 +35,10 @@ type coordinator struct {
 	journal *journal.Writer
 	screen  ui.Renderer
 	fail    context.CancelCauseFunc
+	// hooksBegan tells that an earlier coordinator of the run had begun a hook.
+	hooksBegan bool
+	// before is the reason why an earlier coordinator had turned back.
+	before string
 }
 
 // newRun decides the id and the places of a run.
@@ -43,7 +46,7 @@ func newRun(host *dokku.Host, g *graduate.Group, from, to string, apps []*gradua
 	id := strings.ToLower(ulid.Make().String())
 	return &graduate.Run{
 		ID: id, Group: g.Name, From: from, To: to, User: caller(), Started: time.Now(),
-		Dir: filepath.Join(host.DataDir(), "runs", id),
+		Dir: host.RunDir(id),
 		// Not below Dir: the path of a socket may have 107 bytes only (unix(7)).
 		Socket: filepath.Join("/tmp", "graduate-"+id, "hold.sock"),
 		Apps:   apps, Hooks: g.Hooks, Settings: g.Settings,
@@ -77,50 +80,6 @@ func lockGroup(host *dokku.Host, group string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// drive runs a graduation from its first state to its end.
-func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Renderer) error {
-	if err := os.MkdirAll(filepath.Join(r.Dir, "logs"), 0o700); err != nil {
-		return graduate.Errorf(graduate.Internal, "the folder of the graduation cannot be made (%w)", err)
-	}
-	alive := flock.New(filepath.Join(r.Dir, "lock"))
-	if ok, err := alive.TryLock(); err != nil || !ok {
-		return graduate.Errorf(graduate.Internal, "the lock of graduation %s cannot be taken (%v)", r.ID, err)
-	}
-	defer alive.Close()
-	log, err := journal.Create(r.Journal())
-	if err != nil {
-		return graduate.Errorf(graduate.Internal, "the journal of the graduation cannot be made (%w)", err)
-	}
-	defer log.Close()
-
-	// A terminal that goes away or a reader that has gone is no reason to stop half-way.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	c := &coordinator{host: host, run: r, journal: log, screen: screen, fail: fail}
-	go c.obey(ctx)
-	if err := c.emit(graduate.Event{Type: graduate.EventRun, Plan: r}); err != nil {
-		return graduate.Errorf(graduate.Internal, "the journal of the graduation cannot be written (%w)", err)
-	}
-	state, reason := c.engine().Drive(ctx, r, graduate.Prepare)
-	return c.outcome(state, reason)
-}
-
-// obey stops the run when somebody asks for it. After the release point the engine does not listen any more.
-func (c *coordinator) obey(ctx context.Context) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	for {
-		select {
-		case s := <-signals:
-			c.fail(fmt.Errorf("it was stopped by the signal %s", s))
-		case <-ctx.Done():
-			// Further signals are taken and dropped: an abort is under way, and must come to its end.
-			return
-		}
-	}
-}
-
 // engine makes the engine with its phases and what they work on.
 func (c *coordinator) engine() *engine.Engine {
 	emit := func(e graduate.Event) {
@@ -137,6 +96,7 @@ func (c *coordinator) engine() *engine.Engine {
 		}
 		emit(graduate.Event{Type: graduate.EventCandidate, Role: role, App: candidate.App, Candidate: &candidate})
 	})
+	barrier.OnAbort(func(by string) { c.fail(fmt.Errorf("it was aborted by %s", by)) })
 	env := &phase.Env{
 		Platform: c.host,
 		Proxy:    &proxy.Nginx{Host: c.host, Emit: emit},
@@ -144,6 +104,9 @@ func (c *coordinator) engine() *engine.Engine {
 		Hooks:    &hook.Runner{Containers: c.host, HostHook: config.CheckHostHook, Lines: c.screen.Line},
 		Emit:     emit,
 		Fail:     c.fail,
+	}
+	if c.hooksBegan {
+		env.ResumeHooks()
 	}
 	var phases []engine.Phase
 	for _, p := range phase.All(env) {
@@ -165,10 +128,13 @@ func (c *coordinator) emit(e graduate.Event) error {
 // outcome records how the run ended and says it in one error; nil where the new set is live.
 func (c *coordinator) outcome(state graduate.State, reason error) error {
 	r := c.run
+	if reason == nil && state == graduate.Restored {
+		reason = errors.New(cmp.Or(c.before, "its coordinator was gone"))
+	}
 	err := conclude(r, state, reason)
-	name := map[graduate.State]string{graduate.Done: "live", graduate.Restored: "aborted"}[state]
+	name := map[graduate.State]string{graduate.Done: graduate.OutcomeLive, graduate.Restored: graduate.OutcomeAborted}[state]
 	if name == "" {
-		name = "needs-person"
+		name = graduate.OutcomeNeedsPerson
 	}
 	e := graduate.Event{Type: graduate.EventOutcome, State: name, Code: graduate.ExitCode(err)}
 	if err != nil {

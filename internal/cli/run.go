@@ -34,7 +34,7 @@ const tailLines = 20
 // Graduate takes a group from one environment to the next.
 func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 	host := dokku.FromEnv()
-	r, err := decide(ctx, host, o)
+	r, err := decide(ctx, s, host, o)
 	if err != nil {
 		return refused(s, o, err)
 	}
@@ -52,15 +52,26 @@ func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 		}
 	}
 	screen := ui.NewRenderer(s, o.Format)
+	if o.Format != "json" {
+		s.Print("       Should this line be lost, the graduation goes on: dokku graduate:status %s", r.Group)
+	}
 	err = drive(ctx, host, r, screen)
 	screen.Close()
 	return report(s, r, err, o.Format)
 }
 
 // decide makes the run, or says why there can be none.
-func decide(ctx context.Context, host *dokku.Host, o RunOptions) (*graduate.Run, error) {
+func decide(ctx context.Context, s ui.Streams, host *dokku.Host, o RunOptions) (*graduate.Run, error) {
 	group, err := config.OpenStore().Find(o.Group, o.From, o.To)
 	if err != nil {
+		return nil, err
+	}
+	// What an earlier graduation has left is completed first, so that one failed run can never block the next.
+	quiet := s
+	if o.Format == "json" {
+		quiet.Out = s.Err
+	}
+	if _, err := Recover(ctx, quiet, host, group.Name); err != nil {
 		return nil, err
 	}
 	apps, err := plan.Make(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All})

@@ -23,7 +23,7 @@ const (
 	EnvApp     = "GRADUATE_TARGET"  // the target app: triggers of other apps are not ours
 	EnvTag     = "GRADUATE_TAG"     // the image tag that deployed-app-image-tag answers
 	EnvRev     = "GRADUATE_REV"     // NAME=COMMIT for the candidates' environment
-	EnvRender  = "GRADUATE_RENDER"  // where nginx-pre-reload takes a rendered nginx.conf to
+	EnvRender  = "GRADUATE_RENDER"  // nginx-pre-reload is to take the rendered nginx.conf away
 )
 
 // RunLabel marks every container of a run.

@@ -74,12 +74,26 @@ func (h *Host) RenderNginx(ctx context.Context, r *graduate.Run, a *graduate.App
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, undo()) }()
-	_, failure := h.trigger(ctx, append(h.env(r, a), EnvRender+"="+to), nil, "proxy-build-config", a.Target)
+	_, failure := h.trigger(ctx, append(h.env(r, a), EnvRender+"=1"), nil, "proxy-build-config", a.Target)
 	conf, err = os.ReadFile(to)
 	if err != nil {
 		return nil, errors.Join(errors.New("dokku did not render its nginx configuration"), failure)
 	}
 	return conf, nil
+}
+
+// RenderTarget is where the rendered configuration of an app belongs; ok is false unless that run is under way
+// and has staged the app.
+func (h *Host) RenderTarget(run, app string) (path string, ok bool) {
+	if !runID.MatchString(run) || graduate.ValidName(app) != nil {
+		return "", false
+	}
+	r := &graduate.Run{ID: run, Dir: h.RunDir(run)}
+	a := &graduate.App{Target: app}
+	if !exists(h.staged(r, a, "processes.json")) || !h.Alive(run) {
+		return "", false
+	}
+	return h.staged(r, a, "nginx.conf"), true
 }
 
 // override writes a value to a property's file and returns what puts back the one before.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,7 +102,15 @@ func (h *Host) Finish(ctx context.Context, r *graduate.Run, a *graduate.App) err
 func (h *Host) clean(r *graduate.Run) error {
 	var errs []error
 	for _, name := range []string{"before", "staged", "deploys", "removed"} {
-		errs = append(errs, os.RemoveAll(filepath.Join(r.Dir, name)))
+		// Out of sight in one step: half of a folder must not be taken for the whole by who comes after a crash.
+		path := filepath.Join(r.Dir, name)
+		if err := os.Rename(path, path+".gone"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		errs = append(errs, os.RemoveAll(path+".gone"))
+	}
+	if dir := filepath.Dir(r.Socket); strings.HasSuffix(dir, r.ID) {
+		errs = append(errs, os.RemoveAll(dir))
 	}
 	return errors.Join(append(errs, h.removeTemporary(r))...)
 }

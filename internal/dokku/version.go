@@ -147,6 +147,9 @@ func (h *Host) editProcfile(r *graduate.Run, a *graduate.App) error {
 // putBack stores the version's own app.json and Procfile at the target, now that Dokku has taken over those
 // that the run had changed.
 func (h *Host) putBack(r *graduate.Run, a *graduate.App) error {
+	if !exists(h.staged(r, a, "processes.json")) {
+		return nil // done already
+	}
 	for _, f := range []versionFile{appJSON, procfile} {
 		stored := h.stored(f, a.Target)
 		leftovers, _ := filepath.Glob(stored + "." + pid(r) + "*")

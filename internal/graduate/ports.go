@@ -27,6 +27,9 @@ type Platform interface {
 	Watch(ctx context.Context, r *Run, lost func(container string))
 	// Promote moves image tags, git refs and properties of the target to the new version.
 	Promote(ctx context.Context, r *Run, a *App) error
+	// Complete brings the deploy of a process type to its end after the release point, where the one that was
+	// begun did not come to it: it waits for one that is still under way, and does again what is missing.
+	Complete(ctx context.Context, r *Run, a *App, process string, log io.Writer) error
 	// Retire ends the process types that the new version does not have, once it is live.
 	Retire(ctx context.Context, r *Run, a *App, log io.Writer) error
 	// Finish removes what the run left at an app that is live.
@@ -73,7 +76,7 @@ type Barrier interface {
 	Wait(ctx context.Context, want map[Key]int) error
 	// Release lets the candidates of one process type of an app go.
 	Release(k Key)
-	// Lost is called when a candidate goes away while it waits.
+	// OnLost sets what is called when a candidate goes away while it waits.
 	OnLost(func(Candidate))
 	// Close ends the barrier: whoever still waits is turned back.
 	Close() error

@@ -11,6 +11,8 @@ const protocolVersion = 1
 type arrival struct {
 	Version int    `json:"version"`
 	Run     string `json:"run"`
+	// Abort is set in the request of a person to turn the run back: it is their name, and no candidate comes with it.
+	Abort string `json:"abort,omitempty"`
 	graduate.Candidate
 }
 

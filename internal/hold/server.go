@@ -29,6 +29,7 @@ type Server struct {
 	released map[graduate.Key]bool
 	lost     func(graduate.Candidate)
 	arrived  func(graduate.Candidate)
+	abort    func(by string)
 	closed   bool
 	handlers sync.WaitGroup
 }
@@ -49,6 +50,7 @@ func NewServer(arrived func(graduate.Candidate)) *Server {
 		released: map[graduate.Key]bool{},
 		lost:     func(graduate.Candidate) {},
 		arrived:  arrived,
+		abort:    func(string) {},
 	}
 }
 
@@ -90,6 +92,10 @@ func (s *Server) serve(conn net.Conn) {
 		return
 	}
 	_ = conn.SetReadDeadline(time.Time{})
+	if a.Abort != "" {
+		_ = json.NewEncoder(conn).Encode(s.turnBack(a))
+		return
+	}
 	w := &waiter{a.Candidate, make(chan verdict, 1)}
 	if !s.admit(a, w) {
 		_ = json.NewEncoder(conn).Encode(verdict{protocolVersion, TurnBack, "this graduation does not wait for it"})
@@ -106,6 +112,25 @@ func (s *Server) serve(conn net.Conn) {
 	case <-gone:
 		s.leave(w)
 	}
+}
+
+// turnBack answers a person who asks for an abort.
+func (s *Server) turnBack(a arrival) verdict {
+	s.mu.Lock()
+	late, abort := len(s.released) > 0 || s.closed || a.Run != s.run, s.abort
+	s.mu.Unlock()
+	if late {
+		return verdict{protocolVersion, GoOn, "it is past its release point"}
+	}
+	abort(a.Abort)
+	return verdict{protocolVersion, TurnBack, ""}
+}
+
+// OnAbort sets what is called when a person asks for an abort.
+func (s *Server) OnAbort(f func(by string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.abort = f
 }
 
 // admit takes a deploy in, or lets it pass at once where its process type was released already.

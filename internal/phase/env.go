@@ -68,19 +68,20 @@ func ended(process string, err error) error {
 	return fmt.Errorf("the deploy of %s failed before the release point (%w)", process, err)
 }
 
-// wait returns when the deploy of a process type has ended, with its error.
-func (e *Env) wait(ctx context.Context, key graduate.Key) error {
+// wait returns when the deploy of a process type has ended, with its error; mine is false where an earlier
+// coordinator started it.
+func (e *Env) wait(ctx context.Context, key graduate.Key) (mine bool, err error) {
 	e.mu.Lock()
 	d := e.deploys[key]
 	e.mu.Unlock()
 	if d == nil {
-		return nil
+		return false, nil
 	}
 	select {
 	case <-d.done:
-		return d.err
+		return true, d.err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return true, context.Cause(ctx)
 	}
 }
 
@@ -101,6 +102,9 @@ func (e *Env) haveHooksBegun() bool {
 	defer e.mu.Unlock()
 	return e.hooksBegan
 }
+
+// ResumeHooks says that an earlier coordinator of this run had begun a hook.
+func (e *Env) ResumeHooks() { e.setHooksBegan() }
 
 func (e *Env) setHooksBegan() {
 	e.mu.Lock()

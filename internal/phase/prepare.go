@@ -2,6 +2,8 @@ package phase
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -20,7 +22,14 @@ func (p prepare) Run(ctx context.Context, r *graduate.Run) error {
 			p.app(a, graduate.AppSkipped, a.Skip)
 		}
 	}
+	// The barrier is open from the start: a person asks there for an abort.
+	if err := p.Barrier.Open(r); err != nil {
+		return fmt.Errorf("the barrier cannot be opened: %w", err)
+	}
+	p.Barrier.OnLost(p.lost)
 	return p.Platform.Close(ctx, r)
 }
 
-func (p prepare) Undo(ctx context.Context, r *graduate.Run) error { return p.Platform.Restore(ctx, r) }
+func (p prepare) Undo(ctx context.Context, r *graduate.Run) error {
+	return errors.Join(p.Platform.Restore(ctx, r), p.Barrier.Close())
+}

@@ -2,7 +2,6 @@ package phase
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
@@ -17,19 +16,13 @@ type start struct {
 func (start) State() graduate.State { return graduate.Start }
 
 func (s start) Run(ctx context.Context, r *graduate.Run) error {
-	if err := s.Barrier.Open(r); err != nil {
-		return fmt.Errorf("the barrier cannot be opened: %w", err)
-	}
-	s.Barrier.OnLost(s.lost)
 	watch := context.WithoutCancel(ctx)
 	go s.Platform.Watch(watch, r, func(container string) { s.died(r, container) })
 	return each(r, func(a *graduate.App) error { return s.launch(ctx, r, a, startsFirst) })
 }
 
-// Undo ends the deploys and removes their containers, then the barrier.
-func (s start) Undo(ctx context.Context, r *graduate.Run) error {
-	return errors.Join(s.Platform.Stop(ctx, r), s.Barrier.Close())
-}
+// Undo ends the deploys and removes their containers.
+func (s start) Undo(ctx context.Context, r *graduate.Run) error { return s.Platform.Stop(ctx, r) }
 
 // lost fails the run: a candidate that is held has to stay until the release point.
 func (e *Env) lost(c graduate.Candidate) {

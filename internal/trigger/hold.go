@@ -82,13 +82,19 @@ func askJournal(reason *string) hold.Action {
 }
 
 // NginxPreReload takes a configuration that Dokku has rendered for a run away before nginx is reloaded
-// (nginx-pre-reload APP PORT IP), and ends proxy-build-config there by its exit code.
+// (nginx-pre-reload APP PORT IP), and ends proxy-build-config there by its exit code. Dokku evaluates the app's
+// config in the same shell, so that whoever may set config can set these variables: they choose no path, and
+// count for nothing unless that run is under way for that app.
 func NginxPreReload(args []string) int {
-	to := os.Getenv(dokku.EnvRender)
-	if to == "" || !ours(args, 0) {
+	if os.Getenv(dokku.EnvRender) == "" || !ours(args, 0) {
 		return 0
 	}
-	from := dokku.FromEnv().NginxConf(args[0])
+	host := dokku.FromEnv()
+	to, ok := host.RenderTarget(os.Getenv(dokku.EnvRun), args[0])
+	if !ok {
+		return 0
+	}
+	from := host.NginxConf(args[0])
 	if conf, err := os.ReadFile(from); err == nil {
 		_ = os.WriteFile(to, conf, 0o600) // a file that is not there is what the coordinator reports
 	}

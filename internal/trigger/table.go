@@ -26,6 +26,7 @@ var table = []Trigger{
 	{Name: "post-app-rename", Run: PostAppRename},
 	{Name: "post-app-rename-setup", Run: PostAppRename},
 	{Name: "post-delete", Run: PostDelete},
+	{Name: "pre-restore", Run: PreRestore},
 	{Name: "report", Run: Report},
 }
 

@@ -80,11 +80,13 @@ ask() { curl -sS --max-time 10 -H "Host: $(domain "$1")" "$site/" | head -n 1; }
 
 # start_load NAME: steady requests to both apps of production, in the background.
 start_load() {
-  local args=() role
+  local args=() role every=10ms
   for role in "${roles[@]}"; do
     args+=("$role@$(domain "${prod[$role]}")=$site/")
   done
-  "$demo/bin/load" start --out "$demo/load/$1" --every 10ms --for 15m "${args[@]}" >"$logs/load-$1.log" 2>&1 &
+  # Deploys of a real Dokku need more of the machine than those of a sandbox.
+  [ "$mode" = real ] || every=5ms
+  "$demo/bin/load" start --out "$demo/load/$1" --every "$every" --for 30m "${args[@]}" >"$logs/load-$1.log" 2>&1 &
   load=$!
   sleep 1
 }

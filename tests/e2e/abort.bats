@@ -5,6 +5,7 @@
 setup_file() {
   load helpers
   make_group "$(name shop)" portal webservices
+  may_go_wrong "${PROD[@]}"
   deploy "${DEV[0]}=$(image v2.worker --worker 1)" "${PROD[0]}=$(image v1.worker --worker 1)" \
     "${DEV[1]}=$(image v2)" "${PROD[1]}=$(image v1)"
   settle "${DEV[@]}" "${PROD[@]}"
@@ -26,11 +27,8 @@ setup() {
 teardown() {
   end_background
   remove_hooks
-  for app in "${PROD[@]}"; do dokku config:unset --no-restart "$app" PROBE_BEHAVIOUR >/dev/null 2>&1; done
+  for app in "${PROD[@]}"; do goes_wrong "$app"; done
 }
-
-# goes_wrong APP BEHAVIOUR: with the target's config the new version does not work there.
-goes_wrong() { dokku config:set --no-restart "$1" PROBE_BEHAVIOUR="$2" >/dev/null; }
 
 # take_state: what the target is before, and load on it.
 take_state() {
@@ -48,7 +46,7 @@ assert_restored() {
   assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
   assert_nothing_left "${PROD[@]}"
   assert_serves v1 "${PROD[@]}"
-  for app in "${PROD[@]}"; do dokku config:unset --no-restart "$app" PROBE_BEHAVIOUR >/dev/null; done
+  for app in "${PROD[@]}"; do goes_wrong "$app"; done
   side_by_side ps:restart "${PROD[@]}"
   assert_serves v1 "${PROD[@]}"
   side_by_side ps:rebuild "${PROD[@]}"

@@ -84,6 +84,20 @@ create_apps() {
   done
 }
 
+# may_go_wrong APP…: from now on `goes_wrong` decides what goes wrong with new containers of these apps, without
+# a change of their images or of anything that Dokku knows: the behaviour file of the sample app is mounted.
+may_go_wrong() {
+  local app
+  for app in "$@"; do
+    mkdir -p "$E2E_SHARED/behaviour"
+    : >"$E2E_SHARED/behaviour/$app"
+    dokku docker-options:add "$app" deploy "--volume $E2E_SHARED/behaviour/$app:/app/behaviour:ro" >/dev/null
+  done
+}
+
+# goes_wrong APP [BEHAVIOUR]: see tests/apps/build-image; without one new containers work again.
+goes_wrong() { echo "${2:-}" >"$E2E_SHARED/behaviour/$1"; }
+
 # deploy APP=IMAGE…: side by side; fails where one fails.
 deploy() {
   local pair pids=() pid failed=0

@@ -79,8 +79,8 @@ given_live() {
   run dokku graduate:run dev prod --group "$GROUP" --yes
   assert_equal "$status" 0 "exit code ($output)"
   assert_contains "$output" "^=====> Graduating $GROUP from dev to prod \([0-9a-z]+\)"
-  assert_contains "$output" '^-----> portal: web\.1 held at [0-9.]+:5000'
-  assert_contains "$output" '^-----> webservices: web\.1 held at [0-9.]+:5000'
+  assert_contains "$output" "^-----> ${PROD[0]}: web\.1 .*held at [0-9.]+:5000"
+  assert_contains "$output" "^-----> ${PROD[1]}: web\.1 .*held at [0-9.]+:5000"
   assert_contains "$output" "=====> $GROUP is live in prod"
   assert_serves v4 "${PROD[@]}"
 }
@@ -229,7 +229,7 @@ given_live() {
   first=$EVENTS
   run dokku graduate:run dev prod --group "$GROUP" --yes
   assert_equal "$status" 1 'exit code of the second'
-  assert_contains "$output" '^ !     .*(running|runs|progress)'
+  assert_contains "$output" '^ !     .*(running|runs|being graduated)'
   let_go
   EVENTS=$first finish_graduation
   assert_exit 0

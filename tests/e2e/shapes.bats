@@ -151,13 +151,14 @@ ran() { grep -rhE "task name=$1\$" "$E2E_DATA/runs/$(jq --raw-output .run "$EVEN
 
 @test "shapes: release tasks do not run where a check fails before, nor where they are to be skipped; before means before the start" {
   make_group "$(name modes)" portal
+  may_go_wrong "${PROD[0]}"
   deploy "${DEV[0]}=$(tasks v2)" "${PROD[0]}=$(image v1)"
-  dokku config:set --no-restart "${PROD[0]}" PROBE_BEHAVIOUR=web-exits >/dev/null
+  goes_wrong "${PROD[0]}" web-exits
   graduate
   assert_exit 2
   assert_equal "$(ran predeploy) $(ran release)" '0 0' 'runs of predeploy and release'
   assert_equal "$(event '.type == "hook"')" '' 'events of hooks'
-  dokku config:unset --no-restart "${PROD[0]}" PROBE_BEHAVIOUR >/dev/null
+  goes_wrong "${PROD[0]}"
 
   dokku graduate:set "$GROUP" release-tasks skip
   graduate

@@ -4,6 +4,7 @@
 setup_file() {
   load helpers
   make_group "$(name shop)" portal webservices mailer search billing admin
+  may_go_wrong "${PROD[@]}"
   pairs=()
   for i in 0 1 2 3 4 5; do pairs+=("${PROD[i]}=$(image v1)" "${DEV[i]}=$(image v2)"); done
   deploy "${pairs[@]}"
@@ -28,8 +29,8 @@ teardown() {
 }
 
 @test "six apps: the second fails its check: all others stop at once, the one that would still take minutes too" {
-  dokku config:set --no-restart "${PROD[1]}" PROBE_BEHAVIOUR=web-exits >/dev/null
-  dokku config:set --no-restart "${PROD[4]}" PROBE_BEHAVIOUR=boot-delay=5m >/dev/null
+  goes_wrong "${PROD[1]}" web-exits
+  goes_wrong "${PROD[4]}" boot-delay=5m
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
   start_load "${PROD[@]}"
   graduate
@@ -47,8 +48,8 @@ teardown() {
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
   assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
   assert_nothing_left "${PROD[@]}"
-  dokku config:unset --no-restart "${PROD[1]}" PROBE_BEHAVIOUR >/dev/null
-  dokku config:unset --no-restart "${PROD[4]}" PROBE_BEHAVIOUR >/dev/null
+  goes_wrong "${PROD[1]}"
+  goes_wrong "${PROD[4]}"
   side_by_side ps:restart "${PROD[@]:0:3}"
   side_by_side ps:restart "${PROD[@]:3}"
   assert_serves v1 "${PROD[@]}"

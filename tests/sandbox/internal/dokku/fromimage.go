@@ -1,6 +1,7 @@
 package dokku
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -148,8 +149,8 @@ func gitFromDirectory(p *Proc, args []string) error {
 		return err
 	}
 	failure := p.receiveApp(app, rev)
-	if failure == nil {
-		return nil
+	if failure == nil || errors.Is(failure, errLocked) {
+		return failure // a locked app keeps the commit, in Dokku as here
 	}
 	if fresh {
 		_, err = p.git(repository, "update-ref", "-d", "HEAD")

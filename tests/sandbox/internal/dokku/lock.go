@@ -34,7 +34,7 @@ func (p *Proc) withDeployLock(app string, deploy func() error) error {
 	unlock, err := lockFile(path)
 	if err != nil {
 		p.warn("%s currently has a deploy lock in place. Exiting...", app)
-		return p.fail("Run 'apps:unlock' to release the existing deploy lock")
+		return errors.Join(errLocked, p.fail("Run 'apps:unlock' to release the existing deploy lock"))
 	}
 	_ = os.WriteFile(path, []byte(p.Env["DOKKU_BUILD_ID"]+"\n"), 0o644)
 	err = deploy()

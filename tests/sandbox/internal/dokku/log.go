@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // The prefixes that Dokku puts before what it says.
@@ -61,5 +62,6 @@ func (p *Proc) report(err error) error {
 	if err == nil || errors.As(err, &exit) {
 		return err
 	}
-	return p.fail("%v", err)
+	text := err.Error()
+	return p.fail("%s", strings.ToUpper(text[:1])+text[1:])
 }

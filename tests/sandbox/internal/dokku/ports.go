@@ -50,15 +50,15 @@ func parsePortMaps(list []string) ([]portMap, error) {
 	for _, text := range list {
 		parts := strings.Split(text, ":")
 		if len(parts) != 3 {
-			return nil, fmt.Errorf("Invalid port map %s [len=%d]", text, len(parts))
+			return nil, fmt.Errorf("invalid port map %s [len=%d]", text, len(parts))
 		}
 		host, err := strconv.Atoi(parts[1])
 		if err != nil {
-			return nil, fmt.Errorf("Invalid port map %s [err=%w]", text, err)
+			return nil, fmt.Errorf("invalid port map %s [err=%w]", text, err)
 		}
 		container, err := strconv.Atoi(parts[2])
 		if err != nil {
-			return nil, fmt.Errorf("Invalid port map %s [err=%w]", text, err)
+			return nil, fmt.Errorf("invalid port map %s [err=%w]", text, err)
 		}
 		maps = append(maps, portMap{parts[0], host, container})
 	}

@@ -80,11 +80,7 @@ func (p *Proc) hasTTY() bool {
 		return true
 	}
 	file, ok := p.In.(*os.File)
-	if p.Env["DOKKU_DISABLE_TTY"] == "true" || !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Name() != "null"
+	return ok && p.Env["DOKKU_DISABLE_TTY"] != "true" && isTerminal(file)
 }
 
 // schedulerRun starts a one-off container, shows its output and ends with its

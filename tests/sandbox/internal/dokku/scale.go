@@ -22,11 +22,11 @@ func parseScale(list []string) ([]processScale, error) {
 	for _, text := range list {
 		name, count, found := strings.Cut(text, "=")
 		if !found {
-			return nil, fmt.Errorf("Missing count for process type %s", text)
+			return nil, fmt.Errorf("missing count for process type %s", text)
 		}
 		quantity, err := strconv.Atoi(strings.TrimSpace(count))
 		if err != nil {
-			return nil, fmt.Errorf("Invalid count for process type %s", name)
+			return nil, fmt.Errorf("invalid count for process type %s", name)
 		}
 		if quantityOf(scale, name) < 0 {
 			scale = append(scale, processScale{strings.TrimSpace(name), quantity})

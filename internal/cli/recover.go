@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/journal"
+	"github.com/dokku-graduate/dokku-graduate/internal/ui"
+)
+
+// histories reads the journals of all runs of a group, the oldest first; every group's where group is empty.
+// A journal that cannot be read is in the error; the others are there all the same.
+func histories(host *dokku.Host, group string) ([]graduate.History, error) {
+	var found []graduate.History
+	var damaged *multierror.Error
+	for _, id := range host.RunIDs() {
+		r := graduate.Run{Dir: host.RunDir(id)}
+		events, err := journal.Replay(r.Journal())
+		h := graduate.Tell(events)
+		if h.Run == nil || group != "" && h.Run.Group != group {
+			continue // it ended before its first record, or is none of this group's
+		}
+		if err != nil {
+			damaged = multierror.Append(damaged, err)
+			continue
+		}
+		found = append(found, h)
+	}
+	return found, damaged.ErrorOrNil()
+}
+
+// Recover completes every run of a group (of all groups, where that is empty) that no process drives, and tells
+// how many there were.
+func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string) (int, error) {
+	runs, err := histories(host, group)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	var failed *multierror.Error
+	for _, h := range runs {
+		if _, ok := h.Resume(); !ok || host.Alive(h.Run.ID) {
+			continue
+		}
+		n++
+		screen := ui.NewRenderer(s, "")
+		err := resume(ctx, host, h, screen)
+		screen.Close()
+		if code := graduate.CodeOf(err); err != nil && code != graduate.Aborted {
+			failed = multierror.Append(failed, err)
+		} else if err != nil {
+			s.Print("       %s", err)
+		}
+	}
+	return n, failed.ErrorOrNil()
+}

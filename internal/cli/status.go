@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/hold"
+	"github.com/dokku-graduate/dokku-graduate/internal/ui"
+)
+
+// status is what `graduate:status --format json` prints of one graduation.
+type status struct {
+	ID      string    `json:"id"`
+	Group   string    `json:"group"`
+	From    string    `json:"from"`
+	To      string    `json:"to"`
+	User    string    `json:"user"`
+	Started time.Time `json:"started"`
+	// State is the last state that was entered; Outcome is running, abandoned, or how the run ended.
+	State   string      `json:"state"`
+	Outcome string      `json:"outcome"`
+	Failure string      `json:"failure,omitempty"`
+	Apps    []appStatus `json:"apps"`
+}
+
+// appStatus is one app of a graduation.
+type appStatus struct {
+	Role  string `json:"role"`
+	App   string `json:"app"`
+	State string `json:"state"`
+}
+
+// statusOf tells a graduation's status. A run without an outcome whose coordinator is gone is abandoned: that is
+// worked out when asked, as nobody was there to record it.
+func statusOf(host *dokku.Host, h graduate.History) status {
+	r := h.Run
+	s := status{
+		ID: r.ID, Group: r.Group, From: r.From, To: r.To, User: r.User, Started: r.Started,
+		State: string(h.State), Outcome: "abandoned", Failure: h.Failure,
+	}
+	switch {
+	case h.Outcome != nil:
+		s.Outcome = h.Outcome.State
+	case host.Alive(r.ID):
+		s.Outcome = "running"
+	}
+	states := map[string]string{}
+	for _, e := range h.Events {
+		switch e.Type {
+		case graduate.EventApp:
+			states[e.App] = e.State
+		case graduate.EventCandidate:
+			states[e.App] = fmt.Sprintf("%s (%s)", graduate.AppHeld, e.Candidate.Name())
+		}
+	}
+	for _, a := range r.Apps {
+		state := cmp.Or(states[a.Target], "waiting")
+		if s.Outcome == graduate.OutcomeAborted && a.Skip == "" {
+			state = "as it was"
+		}
+		s.Apps = append(s.Apps, appStatus{a.Role, a.Target, state})
+	}
+	return s
+}
+
+func statusVerb() Verb {
+	return Verb{
+		Name: "status", Args: []string{"[<group>]"}, Options: "[--format stdout|json]",
+		Help: "Show the running graduation or the last one",
+		More: "A graduation whose process has died is shown as abandoned; graduate:recover, or the group's next\n" +
+			"graduation, completes it.",
+		Example: "dokku graduate:status shop",
+		Flags:   []cli.Flag{formatFlag()},
+		Run: func(c *Call) error {
+			json, err := c.json()
+			if err != nil {
+				return err
+			}
+			h, err := last(c.Host, c.Arg(0), func(graduate.History) bool { return true })
+			if err != nil {
+				return err
+			}
+			s := statusOf(c.Host, *h)
+			if json {
+				return c.UI.JSON(s)
+			}
+			printStatus(c.UI, s)
+			return nil
+		},
+	}
+}
+
+func printStatus(out ui.Streams, s status) {
+	out.Print("=====> %s from %s to %s: %s (%s)", s.Group, s.From, s.To, s.Outcome, s.ID)
+	out.Detail("Started by %s at %s, last state %s", s.User, s.Started.Format(time.RFC3339), s.State)
+	for _, a := range s.Apps {
+		out.Detail("%-16s %-24s %s", a.Role, a.App, a.State)
+	}
+	if s.Failure != "" {
+		out.Detail("Reason: %s", s.Failure)
+	}
+	if s.Outcome == "abandoned" {
+		out.Detail("Complete it with dokku graduate:recover %s", s.Group)
+	}
+}
+
+// last is the newest graduation of a group, or of all, that wanted accepts.
+func last(host *dokku.Host, group string, wanted func(graduate.History) bool) (*graduate.History, error) {
+	runs, err := histories(host, group)
+	for i := len(runs) - 1; i >= 0; i-- {
+		if wanted(runs[i]) {
+			return &runs[i], nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if group != "" {
+		return nil, graduate.Errorf(graduate.NotFound, "there is no such graduation of group %s", group)
+	}
+	return nil, graduate.Errorf(graduate.NotFound, "there is no such graduation on this server")
+}
+
+func abortVerb() Verb {
+	return Verb{
+		Name: "abort", Args: []string{"[<env>]"}, Options: "[--group <group>]",
+		Help: "Abort the running graduation before its release point",
+		More: "The target environment is put back as it was. After the release point it is too late: the graduation is\n" +
+			"being finished.",
+		Example: "dokku graduate:abort prod",
+		Flags:   []cli.Flag{&cli.StringFlag{Name: "group", Aliases: []string{"g"}, Usage: "the group, where more than one is being graduated"}},
+		Run: func(c *Call) error {
+			h, err := last(c.Host, c.Flags.String("group"), func(h graduate.History) bool {
+				return h.Outcome == nil && c.Host.Alive(h.Run.ID) && (c.Arg(0) == "" || c.Arg(0) == h.Run.To)
+			})
+			if err != nil {
+				return graduate.Errorf(graduate.NotFound, "no graduation is running that could be aborted")
+			}
+			return abort(c.UI, h.Run)
+		},
+	}
+}
+
+// abort asks a run's coordinator to turn back, and says what it answered.
+func abort(out ui.Streams, r *graduate.Run) error {
+	action, reason := hold.Abort(r.Socket, r.ID, caller())
+	switch action {
+	case hold.TurnBack:
+		out.Print("-----> Graduation %s of %s to %s is being aborted", r.ID, r.Group, r.To)
+		return nil
+	case hold.GoOn:
+		return graduate.Errorf(graduate.Refused, "graduation %s of %s to %s cannot be aborted any more: %s", r.ID, r.Group, r.To, reason)
+	default:
+		return graduate.Errorf(graduate.Conflict, "graduation %s of %s to %s does not answer (%s); if its process is gone, dokku graduate:recover %s", r.ID, r.Group, r.To, reason, r.Group)
+	}
+}
+
+func recoverVerb() Verb {
+	return Verb{
+		Name: "recover", Args: []string{"[<group>]"},
+		Help: "Complete graduations whose process has died",
+		More: "Back to the old set before the release point, forward to the new one after it. Without a group those of\n" +
+			"all groups are completed; the server does so by itself when it starts.",
+		Example: "dokku graduate:recover",
+		Run: func(c *Call) error {
+			n, err := Recover(c.Flags.Context, c.UI, c.Host, c.Arg(0))
+			if err == nil && n == 0 {
+				c.UI.Print("-----> There is nothing to recover")
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,58 @@
+package dokku
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/gofrs/flock"
+)
+
+// runID is the form of a run's id: a ULID in lower case.
+var runID = regexp.MustCompile(`^[0-9a-z]{26}$`)
+
+func (h *Host) runsDir() string { return filepath.Join(h.DataDir(), "runs") }
+
+// RunDir is the folder of a run.
+func (h *Host) RunDir(id string) string { return filepath.Join(h.runsDir(), id) }
+
+// RunIDs lists all runs that left a folder, the oldest first: their ids sort by time.
+func (h *Host) RunIDs() []string {
+	entries, err := os.ReadDir(h.runsDir())
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	for _, entry := range entries {
+		if entry.IsDir() && runID.MatchString(entry.Name()) {
+			ids = append(ids, entry.Name())
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// LockRun takes the lock that says that a run has a living coordinator; nil where another process has it. The
+// kernel drops it with its process, so it cannot be stale, whatever becomes of the PID.
+func (h *Host) LockRun(id string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(h.RunDir(id), "lock"))
+	ok, err := lock.TryLock()
+	if err != nil || !ok {
+		return nil, err
+	}
+	return lock, nil
+}
+
+// Alive tells whether a run has a living coordinator.
+func (h *Host) Alive(id string) bool {
+	lock := flock.New(filepath.Join(h.RunDir(id), "lock"), flock.SetFlag(os.O_RDWR))
+	ok, err := lock.TryRLock()
+	if err != nil {
+		return false
+	}
+	if ok {
+		_ = lock.Close()
+	}
+	return !ok
+}

@@ -1,0 +1,64 @@
+package graduate
+
+// History is what a journal tells of a run.
+type History struct {
+	// Run is the run as it was decided.
+	Run *Run
+	// State is the last state that was entered.
+	State State
+	// Released tells that the release record was written.
+	Released bool
+	// HooksBegan tells that a hook or a task was begun.
+	HooksBegan bool
+	// Outcome ends the run; nil while it is under way, or where its coordinator died.
+	Outcome *Event
+	// Failure is the last reason that was recorded.
+	Failure string
+	// Events are all records.
+	Events []Event
+}
+
+// Tell folds the events of a journal into a history.
+func Tell(events []Event) History {
+	h := History{Events: events}
+	for i, e := range events {
+		switch e.Type {
+		case EventRun:
+			h.Run = e.Plan
+		case EventState:
+			h.State, h.Outcome = State(e.State), nil // whoever entered a state has taken the run up again
+			h.Released = h.Released || h.State == Release
+		case EventHook:
+			h.HooksBegan = true
+		case EventFailure:
+			h.Failure = e.Message
+		case EventOutcome:
+			h.Outcome = &events[i]
+		}
+	}
+	return h
+}
+
+// Resume is the state from which a run that nobody drives has to be completed: back before the release record,
+// forward after it. ok is false where there is nothing to complete.
+func (h History) Resume() (state State, ok bool) {
+	switch {
+	case h.Run == nil:
+		return "", false
+	case h.Outcome != nil && (h.Outcome.State != OutcomeNeedsPerson || h.Released):
+		return "", false
+	case h.Released:
+		return h.State, true
+	default:
+		return Aborting, true
+	}
+}
+
+// The outcomes of a run, in the state of its last event.
+const (
+	OutcomeLive        = "live"
+	OutcomeAborted     = "aborted"
+	OutcomeNeedsPerson = "needs-person"
+	OutcomeUnchanged   = "unchanged"
+	OutcomeRefused     = "refused"
+)

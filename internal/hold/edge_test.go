@@ -1,0 +1,172 @@
+package hold
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/testkit"
+)
+
+// coordinator is one that reads an arrival and then does what it is given.
+func coordinator(t *testing.T, then func(net.Conn)) (socket string) {
+	t.Helper()
+	testkit.NoGoroutines(t, "internal/hold")
+	dir, err := os.MkdirTemp("/tmp", "hold-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket = filepath.Join(dir, "s")
+	listener, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		var a arrival
+		if err := json.NewDecoder(conn).Decode(&a); err != nil || a.Run != "01j" || a.App != "portal" {
+			t.Errorf("arrival %+v, %v", a, err)
+		}
+		then(conn)
+	}()
+	t.Cleanup(func() { listener.Close(); <-ended })
+	return socket
+}
+
+func TestWhatAClientUnderstands(t *testing.T) {
+	for _, c := range []struct {
+		name, says string
+		want       answer
+	}{
+		{"go on", `{"version":1,"action":"go-on"}`, answer{GoOn, ""}},
+		{"turn back", `{"version":1,"action":"turn-back","reason":"x"}`, answer{TurnBack, "x"}},
+		{"nothing: the coordinator was killed", "", answer{Gone, "the coordinator ended"}},
+		{"half an answer", `{"version":1,"action":"go-`, answer{Gone, "the coordinator ended"}},
+		{"garbage", "garbage", answer{Gone, "the coordinator ended"}},
+		{"another protocol", `{"version":2,"action":"go-on"}`, answer{TurnBack, "the coordinator speaks another protocol (version 2)"}},
+		{"an action that is never sent", `{"version":1,"action":"gone"}`, answer{TurnBack, "the coordinator speaks another protocol (version 1)"}},
+		{"no action", `{"version":1}`, answer{TurnBack, "the coordinator speaks another protocol (version 1)"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			socket := coordinator(t, func(conn net.Conn) { _, _ = io.WriteString(conn, c.says) })
+			action, reason := Arrive(socket, "01j", candidate("portal", "web", 1))
+			require.Equal(t, c.want, answer{action, reason})
+		})
+	}
+}
+
+func TestACoordinatorThatEndsLaterIsGone(t *testing.T) {
+	end := make(chan struct{})
+	socket := coordinator(t, func(net.Conn) { <-end })
+	answers := make(chan Action, 1)
+	go func() {
+		action, _ := Arrive(socket, "01j", candidate("portal", "web", 1))
+		answers <- action
+	}()
+	close(end)
+	require.Equal(t, Gone, <-answers)
+}
+
+func TestNoCoordinatorIsGone(t *testing.T) {
+	dir := t.TempDir()
+	action, reason := Arrive(filepath.Join(dir, "s"), "01j", candidate("portal", "web", 1))
+	require.Equal(t, Gone, action)
+	require.Contains(t, reason, "no such file")
+
+	// A killed coordinator leaves its socket, at which nobody listens.
+	path := filepath.Join("/tmp", filepath.Base(filepath.Dir(dir))+".sock")
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	require.NoError(t, err)
+	defer os.Remove(path)
+	listener.SetUnlinkOnClose(false)
+	require.NoError(t, listener.Close())
+	action, reason = Arrive(path, "01j", candidate("portal", "web", 1))
+	require.Equal(t, Gone, action)
+	require.Contains(t, reason, "connection refused")
+}
+
+func TestWhoSaysNothingIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(func(graduate.Candidate) { t.Error("somebody arrived") })
+		s.run = "01j"
+		for _, said := range []string{"", `{"version":1,`} {
+			ours, theirs := net.Pipe()
+			go s.serve(ours)
+			began := time.Now()
+			_, err := io.WriteString(theirs, said)
+			require.NoError(t, err)
+			_, err = theirs.Read(make([]byte, 1))
+			require.ErrorIs(t, err, io.EOF)
+			require.Equal(t, helloTimeout, time.Since(began))
+		}
+	})
+}
+
+func TestWhoIsHeldIsNotDroppedForItsSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(func(graduate.Candidate) {})
+		s.run = "01j"
+		ours, theirs := net.Pipe()
+		go s.serve(ours)
+		require.NoError(t, json.NewEncoder(theirs).Encode(arrival{protocolVersion, "01j", candidate("portal", "web", 1)}))
+		time.Sleep(24 * time.Hour)
+		require.Len(t, s.Held(), 1)
+		s.Release(graduate.Key{App: "portal", Process: "web"})
+		var v verdict
+		require.NoError(t, json.NewDecoder(theirs).Decode(&v))
+		require.Equal(t, GoOn, v.Action)
+		require.NoError(t, theirs.Close())
+	})
+}
+
+func TestOpenReplacesTheSocketOfADeadCoordinator(t *testing.T) {
+	f := open(t)
+	require.NoError(t, f.listener.Close())
+	require.NoError(t, os.WriteFile(f.run.Socket, nil, 0o600))
+	next := NewServer(func(graduate.Candidate) {})
+	require.NoError(t, next.Open(f.run))
+	action := make(chan Action, 1)
+	go func() {
+		a, _ := Arrive(f.run.Socket, "01j", candidate("portal", "web", 1))
+		action <- a
+	}()
+	require.NoError(t, next.Wait(t.Context(), map[graduate.Key]int{{App: "portal", Process: "web"}: 1}))
+	require.NoError(t, next.Close())
+	require.Equal(t, TurnBack, <-action)
+
+	info, err := os.Stat("/tmp")
+	require.NoError(t, err)
+	require.True(t, info.IsDir(), "only the socket's own folder was removed")
+}
+
+func TestOpenMakesAFolderForItsUserOnly(t *testing.T) {
+	f := open(t)
+	info, err := os.Stat(filepath.Dir(f.run.Socket))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+}
+
+func TestABarrierThatWasNeverOpenCloses(t *testing.T) {
+	require.NoError(t, NewServer(func(graduate.Candidate) {}).Close())
+}
+
+func TestOpenSaysWhyItCannot(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	s := NewServer(func(graduate.Candidate) {})
+	require.Error(t, s.Open(&graduate.Run{Socket: filepath.Join(dir, "file", "s")}))
+	long := filepath.Join(dir, string(make([]byte, 0)), "a-very-long-name-a-very-long-name-a-very-long-name-a-very-long-name-a-very-long-name-a-very-long-name")
+	require.Error(t, s.Open(&graduate.Run{Socket: long}))
+	require.NoError(t, s.Close())
+}

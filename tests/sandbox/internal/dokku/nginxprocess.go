@@ -1,0 +1,176 @@
+package dokku
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// nginxArgs are what makes a real nginx the sandbox's.
+func (l Layout) nginxArgs() []string {
+	return []string{"-p", l.Nginx() + "/", "-c", filepath.Join(l.Nginx(), "nginx.conf"),
+		"-e", filepath.Join(l.Log(), "nginx", "error.log")}
+}
+
+// NginxBinary finds the machine's nginx, past the sandbox's own stand-in.
+func (l Layout) NginxBinary() (string, error) {
+	dirs := append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin")
+	for _, dir := range dirs {
+		if dir == l.Bin() {
+			continue
+		}
+		file := filepath.Join(dir, "nginx")
+		target, err := filepath.EvalSymlinks(file)
+		if err != nil || filepath.Base(target) == "graduate-sandbox" {
+			continue
+		}
+		if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", errors.New("nginx is not installed")
+}
+
+// Nginx is the stand-in for `nginx`: the real one with the sandbox's settings.
+func Nginx(p *Proc, args []string) error {
+	binary, err := p.Layout.NginxBinary()
+	if err != nil {
+		return p.fail("%v", err)
+	}
+	return p.run(binary, append(p.Layout.nginxArgs(), args...)...)
+}
+
+// WriteNginx writes the main configuration.
+func (l Layout) WriteNginx(settings Settings) error {
+	for _, dir := range []string{l.Nginx(), filepath.Join(l.Log(), "nginx")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	text, err := mainConfig(l, settings)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(l.Nginx(), "nginx.conf"), []byte(text), 0o644)
+}
+
+func (l Layout) nginxPid() int {
+	pid, _ := strconv.Atoi(firstLine(filepath.Join(l.Run(), "nginx.pid")))
+	if pid > 0 && syscall.Kill(pid, 0) == nil {
+		return pid
+	}
+	return 0
+}
+
+// StartNginx starts nginx if it does not run.
+func (p *Proc) StartNginx() error {
+	if p.Layout.nginxPid() != 0 {
+		return nil
+	}
+	binary, err := p.Layout.NginxBinary()
+	if err != nil {
+		return p.fail("%v", err)
+	}
+	// Its workers live on, so they must not hold on to our streams.
+	cmd := exec.Command(binary, p.Layout.nginxArgs()...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Run(); err != nil {
+		return p.fail("nginx does not start, see %s: %v", filepath.Join(p.Layout.Log(), "nginx", "error.log"), err)
+	}
+	return nil
+}
+
+// StopNginx stops nginx and waits until it is gone.
+func (p *Proc) StopNginx() error {
+	pid := p.Layout.nginxPid()
+	if pid == 0 {
+		return nil
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		return err
+	}
+	for range 100 {
+		if syscall.Kill(pid, 0) != nil {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// reloadNginx lets nginx read its files again, or starts it.
+func (p *Proc) reloadNginx() error {
+	if pid := p.Layout.nginxPid(); pid != 0 {
+		return syscall.Kill(pid, syscall.SIGHUP)
+	}
+	return p.StartNginx()
+}
+
+// testNginx tests the configuration of all apps together.
+func (p *Proc) testNginx() (string, error) {
+	binary, err := p.Layout.NginxBinary()
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.Command(binary, append(p.Layout.nginxArgs(), "-t")...).CombinedOutput()
+	return string(out), err
+}
+
+// validateNginx tests the whole configuration. If it is broken, it looks for the
+// apps that break it and shows theirs; --clean moves those out of the way.
+func (p *Proc) validateNginx(flag string) error {
+	out, err := p.testNginx()
+	if err == nil {
+		return nil
+	}
+	for _, app := range p.apps() {
+		file := filepath.Join(p.Layout.App(app), "nginx.conf")
+		data, readErr := os.ReadFile(file)
+		if readErr != nil || !strings.Contains(out, p.Layout.App(app)+"/") {
+			continue
+		}
+		p.warn("Failed to validate nginx config for %s. Contents below...", app)
+		_, _ = p.Out.Write(data)
+		if flag == "--clean" {
+			p.warn("Removing invalid nginx file: %s", file)
+			if err := os.Remove(file); err != nil {
+				return err
+			}
+		}
+	}
+	if out, err = p.testNginx(); err == nil {
+		return nil
+	}
+	_, _ = fmt.Fprint(p.Err, out)
+	return Exit{1}
+}
+
+// nginxControl is what the shell library calls.
+func nginxControl(p *Proc, args []string) error {
+	switch arg(args, 0) {
+	case "reload":
+		return p.reloadNginx()
+	case "start":
+		return p.StartNginx()
+	case "stop":
+		return p.StopNginx()
+	case "restart":
+		if err := p.StopNginx(); err != nil {
+			return err
+		}
+		return p.StartNginx()
+	case "validate":
+		return p.validateNginx(arg(args, 1))
+	case "location":
+		binary, err := p.Layout.NginxBinary()
+		p.print(binary)
+		return err
+	}
+	return p.fail("nginx: unknown command %s", arg(args, 0))
+}
