@@ -24,7 +24,7 @@ func (h *Host) Adopt(_ context.Context, r *graduate.Run) error {
 			return err
 		}
 	}
-	return nil
+	return killGroups(r, watches)
 }
 
 // Complete brings a deploy to its end that lost its coordinator after the release point. While its own process
@@ -63,7 +63,7 @@ func (h *Host) unsettled(ctx context.Context, r *graduate.Run, a *graduate.App, 
 
 // awaitDeploys waits until no deploy of the run is under way any more.
 func (h *Host) awaitDeploys(ctx context.Context, r *graduate.Run) error {
-	files, _ := filepath.Glob(filepath.Join(r.Dir, "deploys", "*"))
+	files, _ := filepath.Glob(filepath.Join(r.Dir, deploys, "*"))
 	for _, file := range files {
 		pid, _ := strconv.Atoi(filepath.Base(file))
 		want, err := os.ReadFile(file)

@@ -74,7 +74,7 @@ func (h *Host) Deploy(ctx context.Context, r *graduate.Run, a *graduate.App, pro
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	if err := h.recordGroup(r, cmd.Process.Pid); err != nil {
+	if err := recordGroup(r, deploys, cmd.Process.Pid); err != nil {
 		return errors.Join(err, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL), cmd.Wait())
 	}
 	err := cmd.Wait()
@@ -96,9 +96,15 @@ func lastExclaim(path string) string {
 	return found
 }
 
-// recordGroup notes the process group of a deploy, so that whoever comes after a dead coordinator can end it.
-func (h *Host) recordGroup(r *graduate.Run, pid int) error {
-	dir := filepath.Join(r.Dir, "deploys")
+// The folders of a run that name its process groups.
+const (
+	deploys = "deploys"
+	watches = "watches"
+)
+
+// recordGroup notes a process group, so that whoever comes after a dead coordinator can wait for it or end it.
+func recordGroup(r *graduate.Run, kind string, pid int) error {
+	dir := filepath.Join(r.Dir, kind)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -126,7 +132,15 @@ func startTime(pid int) (string, error) {
 // Stop ends every deploy of the run at once and removes every container that it made. Deploys are killed, as
 // one that is only asked to end would first queue its container for retirement.
 func (h *Host) Stop(ctx context.Context, r *graduate.Run) error {
-	files, _ := filepath.Glob(filepath.Join(r.Dir, "deploys", "*"))
+	if err := errors.Join(killGroups(r, deploys), killGroups(r, watches)); err != nil {
+		return err
+	}
+	return h.removeContainers(ctx, r)
+}
+
+// killGroups ends the process groups of one kind that still live.
+func killGroups(r *graduate.Run, kind string) error {
+	files, _ := filepath.Glob(filepath.Join(r.Dir, kind, "*"))
 	for _, file := range files {
 		group, _ := strconv.Atoi(filepath.Base(file))
 		want, _ := os.ReadFile(file)
@@ -134,10 +148,7 @@ func (h *Host) Stop(ctx context.Context, r *graduate.Run) error {
 			_ = syscall.Kill(-group, syscall.SIGKILL)
 		}
 	}
-	if err := h.removeContainers(ctx, r); err != nil {
-		return err
-	}
-	return os.RemoveAll(filepath.Join(r.Dir, "deploys"))
+	return os.RemoveAll(filepath.Join(r.Dir, kind))
 }
 
 // removeContainers removes the run's containers; the logs of those that failed are saved before.
@@ -198,7 +209,7 @@ func (h *Host) Watch(ctx context.Context, r *graduate.Run, lost func(container s
 	if err != nil || cmd.Start() != nil {
 		return // the barrier still notices a deploy that goes away
 	}
-	_ = h.recordGroup(r, cmd.Process.Pid) // so that it does not outlive a dead coordinator
+	_ = recordGroup(r, watches, cmd.Process.Pid) // so that it does not outlive a dead coordinator for long
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		lost(lines.Text())

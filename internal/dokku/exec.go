@@ -38,9 +38,6 @@ type command struct {
 	stdin io.Reader
 	// out gets everything that is printed; nil keeps it for the error.
 	out io.Writer
-	dir string
-	// group makes it the leader of a process group of its own.
-	group bool
 }
 
 // killGrace is how long a command may take to end after it was told to.
@@ -49,7 +46,7 @@ const killGrace = 5 * time.Second
 // run runs a command and returns its standard output where out is nil.
 func (c command) run(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, c.name, c.args...)
-	cmd.Env, cmd.Stdin, cmd.Dir = append(os.Environ(), c.env...), c.stdin, c.dir
+	cmd.Env, cmd.Stdin = append(os.Environ(), c.env...), c.stdin
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if c.out != nil {

@@ -101,7 +101,7 @@ func (h *Host) Finish(ctx context.Context, r *graduate.Run, a *graduate.App) err
 // clean removes the files that a run needs only while it is under way; the journal and the logs stay.
 func (h *Host) clean(r *graduate.Run) error {
 	var errs []error
-	for _, name := range []string{"before", "staged", "deploys", "removed"} {
+	for _, name := range []string{"before", "staged", deploys, watches, "removed"} {
 		// Out of sight in one step: half of a folder must not be taken for the whole by who comes after a crash.
 		path := filepath.Join(r.Dir, name)
 		if err := os.Rename(path, path+".gone"); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,7 +120,7 @@ func TestWhoIsHeldIsNotDroppedForItsSilence(t *testing.T) {
 		s.run = "01j"
 		ours, theirs := net.Pipe()
 		go s.serve(ours)
-		require.NoError(t, json.NewEncoder(theirs).Encode(arrival{protocolVersion, "01j", candidate("portal", "web", 1)}))
+		require.NoError(t, json.NewEncoder(theirs).Encode(arrival{Version: protocolVersion, Run: "01j", Candidate: candidate("portal", "web", 1)}))
 		time.Sleep(24 * time.Hour)
 		require.Len(t, s.Held(), 1)
 		s.Release(graduate.Key{App: "portal", Process: "web"})
@@ -166,7 +167,29 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
 	s := NewServer(func(graduate.Candidate) {})
 	require.Error(t, s.Open(&graduate.Run{Socket: filepath.Join(dir, "file", "s")}))
-	long := filepath.Join(dir, string(make([]byte, 0)), "a-very-long-name-a-very-long-name-a-very-long-name-a-very-long-name-a-very-long-name-a-very-long-name")
+	long := filepath.Join(dir, strings.Repeat("x", 108))
 	require.Error(t, s.Open(&graduate.Run{Socket: long}))
 	require.NoError(t, s.Close())
+}
+
+func TestAPersonAborts(t *testing.T) {
+	f := open(t)
+	asked := make(chan string, 10)
+	f.OnAbort(func(by string) { asked <- by })
+	web := f.hold(candidate("portal", "web", 1))
+	action, _ := Abort(f.run.Socket, "01j", "ann")
+	require.Equal(t, TurnBack, action)
+	require.Equal(t, "ann", <-asked)
+	waiting(t, web) // until the engine closes the barrier
+
+	action, _ = Abort(f.run.Socket, "01k", "ann")
+	require.NotEqual(t, TurnBack, action, "another run is not turned back")
+	f.Release(graduate.Key{App: "portal", Process: "web"})
+	action, reason := Abort(f.run.Socket, "01j", "ann")
+	require.Equal(t, answer{GoOn, "it is past its release point"}, answer{action, reason})
+	require.Equal(t, GoOn, (<-web).action)
+	require.NoError(t, f.Close())
+	require.Empty(t, asked)
+	action, _ = Abort(f.run.Socket, "01j", "ann")
+	require.Equal(t, Gone, action)
 }

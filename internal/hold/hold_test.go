@@ -173,7 +173,7 @@ func TestWhoGoesAwayIsLost(t *testing.T) {
 	conn, err := net.Dial("unix", f.run.Socket)
 	require.NoError(t, err)
 	c := candidate("portal", "web", 1)
-	require.NoError(t, json.NewEncoder(conn).Encode(arrival{protocolVersion, "01j", c}))
+	require.NoError(t, json.NewEncoder(conn).Encode(arrival{Version: protocolVersion, Run: "01j", Candidate: c}))
 	require.Equal(t, c, <-f.arrived)
 	other := f.hold(candidate("ws", "web", 1))
 	require.NoError(t, conn.Close())
@@ -188,9 +188,9 @@ func TestStrangersAreTurnedBack(t *testing.T) {
 		name  string
 		hello arrival
 	}{
-		{"another run", arrival{protocolVersion, "01k", candidate("portal", "web", 1)}},
-		{"no run", arrival{protocolVersion, "", candidate("portal", "web", 1)}},
-		{"another protocol", arrival{protocolVersion + 1, "01j", candidate("portal", "web", 1)}},
+		{"another run", arrival{Version: protocolVersion, Run: "01k", Candidate: candidate("portal", "web", 1)}},
+		{"no run", arrival{Version: protocolVersion, Candidate: candidate("portal", "web", 1)}},
+		{"another protocol", arrival{Version: protocolVersion + 1, Run: "01j", Candidate: candidate("portal", "web", 1)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := open(t)

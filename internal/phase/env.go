@@ -30,6 +30,7 @@ type Env struct {
 	released bool
 	// hooksBegan tells that there is something for the abort hooks to undo.
 	hooksBegan bool
+	stopWatch  func()
 }
 
 // deploy is one running deploy of a process type.

@@ -18,6 +18,7 @@ type settle struct {
 func (settle) State() graduate.State { return graduate.Settle }
 
 func (s settle) Run(ctx context.Context, r *graduate.Run) error {
+	s.unwatch()
 	err := each(r, func(a *graduate.App) error {
 		if err := s.settle(ctx, r, a); err != nil {
 			s.app(a, graduate.AppFailed, err.Error())

@@ -16,13 +16,40 @@ type start struct {
 func (start) State() graduate.State { return graduate.Start }
 
 func (s start) Run(ctx context.Context, r *graduate.Run) error {
-	watch := context.WithoutCancel(ctx)
-	go s.Platform.Watch(watch, r, func(container string) { s.died(r, container) })
+	s.watch(ctx, r)
 	return each(r, func(a *graduate.App) error { return s.launch(ctx, r, a, startsFirst) })
 }
 
 // Undo ends the deploys and removes their containers.
-func (s start) Undo(ctx context.Context, r *graduate.Run) error { return s.Platform.Stop(ctx, r) }
+func (s start) Undo(ctx context.Context, r *graduate.Run) error {
+	s.unwatch()
+	return s.Platform.Stop(ctx, r)
+}
+
+// watch has the platform tell of candidates that end, until unwatch.
+func (e *Env) watch(ctx context.Context, r *graduate.Run) {
+	// Not cancelled with the run: what is seen between a failure and the abort does no harm.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.Platform.Watch(ctx, r, func(container string) { e.died(r, container) })
+	}()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopWatch = func() { cancel(); <-ended }
+}
+
+// unwatch ends the watch and waits for its end.
+func (e *Env) unwatch() {
+	e.mu.Lock()
+	stop := e.stopWatch
+	e.stopWatch = nil
+	e.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+}
 
 // lost fails the run: a candidate that is held has to stay until the release point.
 func (e *Env) lost(c graduate.Candidate) {

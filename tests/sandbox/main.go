@@ -115,7 +115,11 @@ func overSSH(proc *dokku.Proc, args []string) error {
 	if len(args) < 2 {
 		return fmt.Errorf("sandbox-ssh: no command")
 	}
-	command, err := dokku.SplitCommand(strings.Join(args[1:], " "))
+	args = args[1:] // the host
+	if args[0] == "--" {
+		args = args[1:]
+	}
+	command, err := dokku.SplitCommand(strings.Join(args, " "))
 	if err != nil {
 		return err
 	}

@@ -129,6 +129,9 @@ func (l Layout) setEnv(env map[string]string) {
 	set("DOKKU_GLOBAL_BUILD_ARGS", globalLabels)
 	set("DOKKU_GLOBAL_RUN_ARGS", globalLabels)
 	set("DOKKU_SANDBOX_DIR", l.Dir)
+	// The plugin under test keeps its host hooks here, where they belong to the sandbox's own user.
+	set("GRADUATE_SANDBOX", "1")
+	set("GRADUATE_HOOKS_DIR", filepath.Join(l.Dir, "hooks"))
 	offer("DOKKU_PID", strconv.Itoa(os.Getpid()))
 	offer("DOCKER_BIN", "docker")
 	name, group := currentUser()

@@ -1,0 +1,190 @@
+package testkit
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// Proxy is a fake proxy.
+type Proxy struct {
+	graduate.Proxy // what is not faked yet panics
+
+	// Held are the candidates that Prepare was given.
+	Held  []graduate.Candidate
+	world *World
+}
+
+// Prepare notes "proxy prepare".
+func (p *Proxy) Prepare(ctx context.Context, _ *graduate.Run, held []graduate.Candidate) error {
+	p.Held = held
+	return p.world.call(ctx, "proxy prepare")
+}
+
+// Switch notes "proxy switch".
+func (p *Proxy) Switch(ctx context.Context, _ *graduate.Run) error {
+	return p.world.call(ctx, "proxy switch")
+}
+
+// Settle notes "proxy settle".
+func (p *Proxy) Settle(ctx context.Context, _ *graduate.Run) error {
+	return p.world.call(ctx, "proxy settle")
+}
+
+// Undo notes "proxy undo".
+func (p *Proxy) Undo(ctx context.Context, _ *graduate.Run) error {
+	return p.world.call(ctx, "proxy undo")
+}
+
+// Hooks is a fake runner of hooks.
+type Hooks struct {
+	graduate.HookRunner // what is not faked yet panics
+
+	// Told are the candidates that each hook was given, by "KIND/NAME".
+	Told  map[string][]graduate.Candidate
+	world *World
+}
+
+// Hook notes "hook KIND/NAME".
+func (h *Hooks) Hook(ctx context.Context, _ *graduate.Run, hook graduate.Hook, held []graduate.Candidate) error {
+	name := string(hook.Kind) + "/" + hook.Name
+	h.world.mu.Lock()
+	h.Told[name] = held
+	h.world.mu.Unlock()
+	return h.world.call(ctx, "hook %s", name)
+}
+
+// Task notes "task APP NAME".
+func (h *Hooks) Task(ctx context.Context, _ *graduate.Run, a *graduate.App, t graduate.Task) error {
+	return h.world.call(ctx, "task %s %s", a.Target, t.Name)
+}
+
+// Stop notes "hooks stop".
+func (h *Hooks) Stop(ctx context.Context, _ *graduate.Run) error {
+	return h.world.call(ctx, "hooks stop")
+}
+
+// Barrier is a fake barrier.
+type Barrier struct {
+	graduate.Barrier // what is not faked yet panics
+
+	world    *World
+	mu       sync.Mutex
+	waiting  map[graduate.Candidate]chan string
+	released map[graduate.Key]bool
+	changed  chan struct{}
+	lost     func(graduate.Candidate)
+	closed   bool
+}
+
+// Open notes "barrier open".
+func (b *Barrier) Open(*graduate.Run) error {
+	return b.world.call(context.Background(), "barrier open")
+}
+
+// arrive notes "held APP NAME" and returns where the verdict comes.
+func (b *Barrier) arrive(c graduate.Candidate) <-chan string {
+	verdict := make(chan string, 1)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed:
+		verdict <- "turn back"
+	case b.released[key(c)]:
+		verdict <- "go on"
+	default:
+		_ = b.world.call(context.Background(), "held %s %s", c.App, c.Name())
+		b.waiting[c] = verdict
+		b.notify()
+	}
+	return verdict
+}
+
+func (b *Barrier) notify() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+func key(c graduate.Candidate) graduate.Key { return graduate.Key{App: c.App, Process: c.Process} }
+
+// Held lists who waits, by app, process type and index.
+func (b *Barrier) Held() []graduate.Candidate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []graduate.Candidate
+	for c := range b.waiting {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(x, y graduate.Candidate) int { return cmp.Compare(x.Container, y.Container) })
+	return out
+}
+
+// Wait returns when enough wait.
+func (b *Barrier) Wait(ctx context.Context, want map[graduate.Key]int) error {
+	for {
+		b.mu.Lock()
+		missing, changed := 0, b.changed
+		have := map[graduate.Key]int{}
+		for c := range b.waiting {
+			have[key(c)]++
+		}
+		for k, n := range want {
+			missing += max(n-have[k], 0)
+		}
+		b.mu.Unlock()
+		if missing == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Release notes "barrier release APP TYPE".
+func (b *Barrier) Release(k graduate.Key) {
+	_ = b.world.call(context.Background(), "barrier release %s %s", k.App, k.Process)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.released[k] = true
+	for c, verdict := range b.waiting {
+		if key(c) == k {
+			delete(b.waiting, c)
+			verdict <- "go on"
+		}
+	}
+}
+
+// OnLost sets what is called for a candidate that goes away.
+func (b *Barrier) OnLost(f func(graduate.Candidate)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost = f
+}
+
+// Lose lets the deploy of a candidate go away; it is killed and has nothing to say any more.
+func (b *Barrier) Lose(c graduate.Candidate) {
+	b.mu.Lock()
+	delete(b.waiting, c)
+	lost := b.lost
+	b.notify()
+	b.mu.Unlock()
+	lost(c)
+}
+
+// Close notes "barrier close" and turns back who waits.
+func (b *Barrier) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	for c, verdict := range b.waiting {
+		delete(b.waiting, c)
+		verdict <- "turn back"
+	}
+	b.mu.Unlock()
+	return b.world.call(context.Background(), "barrier close")
+}
