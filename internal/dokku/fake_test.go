@@ -90,6 +90,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f.write("bin/entrypoint", "null\n")
 	require.NoError(t, os.MkdirAll(filepath.Join(f.run.Dir, "logs"), 0o700))
+	require.NoError(t, os.MkdirAll(f.staged(f.run, f.app, ""), 0o700)) // Stage makes it first
 	t.Setenv("PATH", filepath.Join(f.dir, "bin")+":"+os.Getenv("PATH"))
 	return f
 }
