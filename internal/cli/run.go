@@ -130,19 +130,17 @@ func short(revision string) string { return revision[:min(len(revision), 8)] }
 
 // report says at the end how it went: in one line, then, where something failed, the last lines of its log.
 func report(s ui.Streams, r *graduate.Run, err error, format string) error {
-	switch {
-	case format == "json":
-		return err
-	case err == nil:
-		s.Print("=====> %s is live in %s (%s)", r.Group, r.To, r.ID)
-		return nil
-	default:
-		s.Fail(err)
-		if log := logOf(err); log != "" {
-			tail(s, log)
+	if err == nil {
+		if format != "json" {
+			s.Print("=====> %s is live in %s (%s)", r.Group, r.To, r.ID)
 		}
-		return &shown{err}
+		return nil
 	}
+	s.Fail(err)
+	if log := logOf(err); log != "" {
+		tail(s, log)
+	}
+	return &shown{err}
 }
 
 // shown is an error that the user has read already.

@@ -5,9 +5,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
-demo=${DEMO_DIR:-$repo/.demo}
+demo=$(realpath -m "${DEMO_DIR:-$repo/.demo}")
 logs=$demo/logs
-mode=${DOKKU:-sandbox}
+mode=${DOKKU:-sandbox} # or real
 export PATH=$PATH:/usr/local/go/bin:/usr/sbin
 
 title() { printf '=====> %s\n' "$*"; }
@@ -29,17 +29,38 @@ quietly() {
   fi
 }
 
-# The apps by role; on a server of its own kind they carry a prefix that keeps them off the user's.
+# The apps by role. Image tags are one namespace for every Dokku of a machine, so the plain names are
+# used in a sandbox only, and only while they are free.
 roles=(portal webservices)
-declare -A prod=([portal]=portal [webservices]=webservices) dev=([portal]=portal-dev [webservices]=ws-dev)
-if [ "$mode" = real ]; then
-  for role in "${roles[@]}"; do prod[$role]=demo-${prod[$role]} dev[$role]=demo-${dev[$role]}; done
-fi
+declare -A prod dev
+
+# name_apps PREFIX
+name_apps() {
+  prefix=$1
+  prod=([portal]=${prefix}portal [webservices]=${prefix}webservices)
+  dev=([portal]=${prefix}portal-dev [webservices]=${prefix}ws-dev)
+}
+
+# choose_names: no prefix where nothing on this machine has the names; demo-, or one of its own, else.
+choose_names() {
+  local app
+  name_apps ''
+  [ "$mode" = sandbox ] || name_apps demo-
+  [ "$mode" = real ] || for app in "${prod[@]}" "${dev[@]}"; do
+    if [ -n "$(docker image ls -q "dokku/$app")$(docker image ls -q "$(image portal '*')")" ] ||
+      [ -n "$(docker ps -aq --filter "label=com.dokku.app-name=$app")" ]; then
+      name_apps "demo$((RANDOM % 9000 + 1000))-"
+      break
+    fi
+  done
+  echo "$prefix" >"$demo/prefix"
+}
+
 group=demo
 sandbox=$demo/bin/graduate-sandbox
 
 # image ROLE VERSION: the name of an app's image.
-image() { echo "graduate-demo/$1:$2"; }
+image() { echo "graduate-demo/$prefix$1:$2"; }
 domain() { echo "$1.demo.test"; }
 
 # use_dokku: afterwards `dokku` is the sandbox's, or the server's own, and site is where its nginx is.

@@ -104,6 +104,17 @@ assert_outcome_aborted() {
   assert_restored
 }
 
+@test "abort: people read one line with app or hook, reason and log, then the log's last lines" {
+  add_hook post fails --app portal -- /app/probe task fails --exit 3
+  attempt dokku graduate:run dev prod --group "$GROUP" --yes
+  assert_equal "$status" 2 'exit code'
+  ERRORS=$BATS_TEST_TMPDIR/attempt-errors
+  assert_one_error_line 'post/fails' '\b3\b' "$E2E_DATA/runs/[0-9a-z]+/logs/[a-z-]+\.log"
+  assert_contains "$(tail -n +2 "$ERRORS")" 'version=v2 .*task name=fails'
+  refute_contains "$output" 'task name='
+  assert_serves v1 "${PROD[@]}"
+}
+
 @test "abort: a container hook past its time-out; the container is gone" {
   add_hook post slow --app portal --timeout 2s -- /app/probe task slow --sleep 600
   take_state
@@ -133,8 +144,8 @@ END
   assert_outcome_aborted
   assert_one_error_line 'post/slow'
   read -r pid child <"$x/pids"
-  [ ! -d "/proc/$pid" ] || fail "the hook still runs: $(ps -fp "$pid")"
-  [ ! -d "/proc/$child" ] || fail "its child still runs: $(ps -fp "$child")"
+  assert_ended "$pid"
+  assert_ended "$child"
   assert_restored
 }
 

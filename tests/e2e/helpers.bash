@@ -364,12 +364,12 @@ assert_one_error_line() {
   for pattern in "$@"; do assert_contains "$lines" "$pattern"; done
 }
 
-# assert_log_is_named [PATTERN]: the error line names a log file that exists; its last lines follow, with PATTERN.
+# assert_log_is_named [PATTERN]: the error line names a log file that exists and has such a line.
 assert_log_is_named() {
   local log
   log=$(grep -Eo '/[^ ]+\.log' "$ERRORS" | head -n 1)
   [ -f "$log" ] || fail "no log file is named in: $(cat "$ERRORS")"
-  [ -z "${1:-}" ] || assert_contains "$(tail -n +2 "$ERRORS")" "$1"
+  [ -z "${1:-}" ] || assert_contains "$(cat "$log")" "$1"
 }
 
 # assert_candidates_were_held APP PROCESS NUMBER: so many containers of it were held before the release point.
@@ -547,13 +547,27 @@ await() {
 }
 
 end_background() {
-  local pid
+  local group n
   [ -f "$BATS_TEST_TMPDIR/background" ] || return 0
-  while read -r pid; do
-    kill -TERM -- "-$pid" 2>/dev/null && timeout 10 tail --pid="$pid" -s 0.05 -f /dev/null
-    kill -KILL -- "-$pid" 2>/dev/null
+  while read -r group; do
+    for n in {1..300}; do # a graduation may have to be undone
+      still_runs "$group" || break
+      [ "$n" -ne 1 ] || kill -TERM -- "-$group" 2>/dev/null || true
+      sleep 0.1
+    done
+    kill -KILL -- "-$group" 2>/dev/null || true
   done <"$BATS_TEST_TMPDIR/background"
   rm -f "$BATS_TEST_TMPDIR/background"
+}
+
+# still_runs GROUP: whether a process of this process group is alive; a zombie is not.
+still_runs() { ps -o stat= --pgroup "$1" 2>/dev/null | grep -qv '^Z' || return 1; }
+
+# assert_ended PID
+assert_ended() {
+  local state
+  state=$(ps -o stat= -p "$1" 2>/dev/null || true)
+  [[ $state == '' || $state == Z* ]] || fail "it still runs: $(ps -fp "$1")"
 }
 
 # wait_for FILE PATTERN [SECONDS]: until a line of the file, which may still have to be made, matches; prints it.

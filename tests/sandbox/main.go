@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 
@@ -43,6 +44,8 @@ func run(args []string) error {
 	proc := dokku.NewProc(layout)
 	switch name {
 	case "dokku":
+		// As the shell that Dokku is: a Ctrl-C is for the command that it waits for.
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 		return dokku.Main(proc, args[1:])
 	case "plugn":
 		return dokku.Plugn(proc, args[1:])

@@ -1,0 +1,125 @@
+package dokku
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// repository makes an app's bare repository with a commit on a branch and returns the commit.
+func (f *fixture) repository(app, branch string) string {
+	f.t.Helper()
+	dir := filepath.Join(f.Root, app)
+	script := `git init -q --bare --template= "$1" && cd "$1" && tree=$(git mktree </dev/null) &&
+		commit=$(git -c user.name=x -c user.email=x@x commit-tree -m "$1" "$tree") && git update-ref "refs/heads/$2" "$commit" && echo "$commit"`
+	out, err := exec.Command("sh", "-c", script, "sh", dir, branch).Output()
+	require.NoError(f.t, err)
+	return strings.TrimSpace(string(out))
+}
+
+// running makes an app that is deployed and runs.
+func running(t *testing.T) (*fixture, graduate.Facts) {
+	f := newFixture(t)
+	commit := f.repository("portal", "master")
+	f.write("bin/tags", "dokku/portal:latest sha256:1\n")
+	f.write("bin/artifact-sha256:1", "sha256:dev\n")
+	f.write("lib/config/common/portal/deployed", "true")
+	f.write("home/portal/CONTAINER.web.1", "c1\n")
+	f.write("home/portal/CONTAINER.worker.1", "c2")
+	f.inspect("sha256:1 true A=1 GIT_REV=old", "sha256:1 true A=1")
+	f.write("bin/trigger-config-export", `echo '{"A":"1","GIT_REV":"new"}'`)
+	return f, graduate.Facts{
+		App: "portal", Exists: true, Deployed: true, Image: "sha256:1", Artifact: "sha256:dev", Running: []string{"sha256:1"},
+		Revision: commit, Scheduler: "docker-local", Proxy: "nginx", ProxyEnabled: true,
+	}
+}
+
+// inspect is what Docker says of the containers: image, whether it runs, environment.
+func (f *fixture) inspect(containers ...string) {
+	var all []string
+	for _, text := range containers {
+		words := strings.Fields(text)
+		all = append(all, fmt.Sprintf(`{"Image": %q, "State": {"Running": %s}, "Config": {"Env": ["%s"]}}`, words[0], words[1], strings.Join(words[2:], `","`)))
+	}
+	f.write("bin/inspect", "["+strings.Join(all, ",")+"]")
+}
+
+func TestFacts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(f *fixture)
+		want   func(want *graduate.Facts)
+	}{
+		{"as it should be", func(*fixture) {}, func(*graduate.Facts) {}},
+		{"properties of the app", func(f *fixture) {
+			f.write("lib/config/scheduler/portal/selected", "k3s\n")
+			f.write("lib/config/proxy/portal/type", "traefik")
+			f.write("lib/config/proxy/portal/disabled", "true")
+			f.write("lib/config/checks/portal/disabled", "web,worker\n")
+			f.write("lib/config/ps/portal/restore", "false")
+		}, func(w *graduate.Facts) {
+			w.Scheduler, w.Proxy, w.ProxyEnabled, w.ChecksDisabled, w.Stopped = "k3s", "traefik", false, "web,worker", true
+		}},
+		{"locked", func(f *fixture) { f.write("lib/data/apps/portal/.deploy.lock", "") }, func(w *graduate.Facts) { w.Locked = true }},
+		{"another branch", func(f *fixture) { f.write("lib/config/git/--global/deploy-branch", "main") }, func(w *graduate.Facts) { w.Revision = "" }},
+		{"not deployed", func(f *fixture) { f.write("lib/config/common/portal/deployed", "false") }, func(w *graduate.Facts) { w.Deployed = false }},
+		{"its image is lost", func(f *fixture) { f.write("bin/tags", "") }, func(w *graduate.Facts) { w.Deployed, w.Image, w.Artifact = false, "", "" }},
+		{"half deployed", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:0 true A=1") }, func(w *graduate.Facts) { w.Running = []string{"sha256:1", "sha256:0"} }},
+		{"the configuration has changed", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:1 true A=0") }, func(w *graduate.Facts) { w.Drift = true }},
+		{"a container does not run", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:1 false A=1") }, func(w *graduate.Facts) { w.Missing = true }},
+		{"a container is gone", func(f *fixture) { f.inspect("sha256:1 true A=1") }, func(w *graduate.Facts) { w.Missing = true }},
+		{"all containers are gone", func(f *fixture) { f.write("bin/fails", "container inspect") }, func(w *graduate.Facts) { w.Missing, w.Running = true, nil }},
+		{"no configuration", func(f *fixture) { f.write("bin/trigger-config-export", "") }, func(*graduate.Facts) {}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, want := running(t)
+			c.change(f)
+			c.want(&want)
+			got, err := f.Facts(t.Context(), "portal")
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		})
+	}
+}
+
+func TestFactsOfWhatDoesNotAnswer(t *testing.T) {
+	f, _ := running(t)
+	got, err := f.Facts(t.Context(), "ws")
+	require.NoError(t, err)
+	require.Equal(t, graduate.Facts{App: "ws"}, got)
+	f.write("bin/trigger-config-export", "exit 1")
+	_, err = f.Facts(t.Context(), "portal")
+	require.Error(t, err)
+	f.write("bin/fails", "version")
+	_, err = f.Facts(t.Context(), "portal")
+	require.ErrorContains(t, err, "Docker does not answer (")
+	require.ErrorContains(t, err, "start it and try again")
+}
+
+func TestPublishedPorts(t *testing.T) {
+	for _, c := range []struct {
+		name, file, text string
+		want             bool
+	}{
+		{"short", "home/portal/DOCKER_OPTIONS_DEPLOY", "--restart=on-failure:10\n-p 8080:80\n", true},
+		{"all", "home/portal/DOCKER_OPTIONS_DEPLOY", "-P", true},
+		{"long", "home/portal/DOCKER_OPTIONS_DEPLOY", "--publish 8080:80", true},
+		{"with =", "lib/config/docker-options/portal/_default_.deploy", "--publish=8080:80", true},
+		{"all, long", "lib/config/docker-options/portal/_default_.deploy", "--publish-all", true},
+		{"none", "home/portal/DOCKER_OPTIONS_DEPLOY", "--restart=on-failure:10\n-v /x:/p -pids\n", false},
+		{"of another phase", "home/portal/DOCKER_OPTIONS_RUN", "-p 8080:80", false},
+		{"of another app", "home/ws/DOCKER_OPTIONS_DEPLOY", "-p 8080:80", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.write(c.file, c.text)
+			require.Equal(t, c.want, f.publishes("portal"))
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package graduate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHowARunIsCompleted(t *testing.T) {
+	run := Event{Type: EventRun, Plan: &Run{ID: "01j"}}
+	state := func(s State) Event { return Event{Type: EventState, State: string(s)} }
+	outcome := func(name string) Event { return Event{Type: EventOutcome, State: name} }
+	for _, c := range []struct {
+		name   string
+		events []Event
+		state  State
+		ok     bool
+	}{
+		{"no journal", nil, "", false},
+		{"cut before its first record", []Event{state(Prepare)}, "", false},
+		{"only decided", []Event{run}, Aborting, true},
+		{"before the release point", []Event{run, state(Prepare), state(Switch)}, Aborting, true},
+		{"in an abort", []Event{run, state(Hold), state(Aborting)}, Aborting, true},
+		{"at the release point", []Event{run, state(Switch), state(Release)}, Release, true},
+		{"after it", []Event{run, state(Release), state(Settle), state(Live)}, Live, true},
+		{"live", []Event{run, state(Release), state(Finish), outcome(OutcomeLive)}, "", false},
+		{"aborted", []Event{run, state(Hold), state(Aborting), outcome(OutcomeAborted)}, "", false},
+		{"an abort that failed is tried again", []Event{run, state(Hold), state(Aborting), outcome(OutcomeNeedsPerson)}, Aborting, true},
+		{"stuck after the release point: a person decides", []Event{run, state(Release), state(Settle), outcome(OutcomeNeedsPerson)}, "", false},
+		{"an outcome of which the last try was cut off", []Event{run, state(Aborting), outcome(OutcomeNeedsPerson), state(Aborting)}, Aborting, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			state, ok := Tell(c.events).Resume()
+			require.Equal(t, c.ok, ok)
+			require.Equal(t, c.state, state)
+		})
+	}
+}
+
+func TestWhatAJournalTells(t *testing.T) {
+	run := &Run{ID: "01j"}
+	events := []Event{
+		{Type: EventRun, Plan: run}, {Type: EventState, State: string(Post)},
+		{Type: EventHook, State: HookStarted, Hook: "post/migrate"}, {Type: EventApp, State: AppReleased},
+		{Type: EventFailure, State: string(Post), Message: "first"}, {Type: EventFailure, Message: "last"},
+		{Type: EventState, State: string(Aborting)}, {Type: EventOutcome, State: OutcomeAborted, Code: 2},
+	}
+	h := Tell(events)
+	require.Same(t, run, h.Run)
+	require.Equal(t, Aborting, h.State)
+	require.True(t, h.HooksBegan)
+	require.False(t, h.Released, "an app's state is not the run's")
+	require.Equal(t, "last", h.Failure)
+	require.Equal(t, 2, h.Outcome.Code)
+	require.Equal(t, events, h.Events)
+	require.False(t, Tell(events[:2]).HooksBegan)
+}
