@@ -35,12 +35,18 @@ case "$1 $2" in
 "image inspect")
   case "$4" in
   *Entrypoint*) cat entrypoint ;;
-  *builder-type*) echo herokuish ;;
+  *builder-type*) cat builder ;;
+  *WorkingDir*) echo /app ;;
   *) id=$(awk -v k="$last" '$1 == k { print $2 }' tags); [ -n "$id" ] || exit 1; echo "$id $(cat "artifact-$id" 2>/dev/null)" ;;
   esac ;;
 "image build")
   while [ "$1" != --tag ]; do shift; done
   drop tags "$2"; echo "$2 sha256:built" >>tags ;;
+"container create") echo c0 ;;
+"container cp")
+  from="image/${3#*:}"
+  [ -e "$from" ] || { echo "Error: Could not find the file" >&2; exit 1; }
+  cp "$from" "$4" ;;
 "container ls")
   case "$*" in *container-type=run*) kind=run ;; *) kind= ;; esac
   run=$(echo "$*" | sed 's/.*graduate.run=\([^ ]*\).*/\1/')
@@ -77,7 +83,9 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, dir: t.TempDir()}
-	f.Host = &Host{Root: filepath.Join(f.dir, "home"), Lib: filepath.Join(f.dir, "lib"), Docker: filepath.Join(f.dir, "bin", "docker")}
+	f.Host = &Host{Root: filepath.Join(f.dir, "home"), Lib: filepath.Join(f.dir, "lib"), Docker: filepath.Join(f.dir, "bin", "docker"), Plugins: filepath.Join(f.dir, "plugins")}
+	require.NoError(t, os.MkdirAll(filepath.Join(f.Plugins, "graduate"), 0o755))
+	require.NoError(t, f.markClosed(func() error { return nil })) // its folder and lock stay, and are no difference
 	f.app = &graduate.App{Role: "site", Source: "portal-dev", Target: "portal", Image: "sha256:new"}
 	id := "01jabcdefghjkmnpqrstvwxyz0"
 	f.run = &graduate.Run{ID: id, Dir: f.RunDir(id), Socket: filepath.Join(f.dir, id, "s"), Apps: []*graduate.App{f.app}}
@@ -89,6 +97,7 @@ func newFixture(t *testing.T) *fixture {
 		f.write("bin/"+name, "")
 	}
 	f.write("bin/entrypoint", "null\n")
+	f.write("bin/builder", "herokuish\n")
 	require.NoError(t, os.MkdirAll(filepath.Join(f.run.Dir, "logs"), 0o700))
 	require.NoError(t, os.MkdirAll(f.staged(f.run, f.app, ""), 0o700)) // Stage makes it first
 	t.Setenv("PATH", filepath.Join(f.dir, "bin")+":"+os.Getenv("PATH"))

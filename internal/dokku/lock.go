@@ -22,6 +22,9 @@ func (h *Host) Close(ctx context.Context, r *graduate.Run) error {
 			return err
 		}
 	}
+	if err := h.closeTargets(r); err != nil {
+		return fmt.Errorf("the targets cannot be closed to other changes: %w", err)
+	}
 	for _, a := range r.Active() {
 		if err := h.snapshot(ctx, r, a); err != nil {
 			return fmt.Errorf("%s: what belongs to the app cannot be copied: %w", a.Target, err)
@@ -66,5 +69,5 @@ func (h *Host) Open(_ context.Context, r *graduate.Run) error {
 		errs = append(errs, lock.Close())
 	}
 	h.locks = nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, h.openTargets(r))...)
 }

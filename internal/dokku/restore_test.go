@@ -75,7 +75,7 @@ func mess(f *fixture) {
 // belongings is what there is of all apps, the run's own folder apart.
 func belongings(f *fixture) map[string]string {
 	// A new plugin's folder of all apps stays: it belongs to none of them.
-	return without(f.tree("home", "lib"), "lib/data/graduate/runs", "lib/config/new-plugin")
+	return without(f.tree("home", "lib"), "lib/data/graduate/runs", "lib/data/graduate/closed", "lib/config/new-plugin")
 }
 
 func TestRestorePutsBackWhatDiffers(t *testing.T) {

@@ -18,7 +18,7 @@ func TestEveryTriggerIsALinkAndEveryLinkATrigger(t *testing.T) {
 		var want, have []string
 		for _, trigger := range All() {
 			require.NotNil(t, trigger.Run, trigger.Name)
-			if trigger.Last == last {
+			if trigger.Last == last && !trigger.Linked {
 				want = append(want, trigger.Name)
 			}
 		}

@@ -10,6 +10,8 @@ type Trigger struct {
 	Name string
 	// Last puts it into the companion plugin, whose triggers run after those of all others.
 	Last bool
+	// Linked tells that a running graduation makes the link, and removes it: its mere existence costs all commands.
+	Linked bool
 	// Run does it. Dokku's plugin runner ends the command at an exit code other than 0.
 	Run func(args []string) int
 }
@@ -28,6 +30,8 @@ var table = []Trigger{
 	{Name: "post-delete", Run: PostDelete},
 	{Name: "pre-restore", Run: PreRestore},
 	{Name: "report", Run: Report},
+	{Name: "scheduler-deploy", Run: SchedulerDeploy},
+	{Name: "user-auth", Linked: true, Run: UserAuth},
 }
 
 // All lists the triggers by name.
