@@ -16,6 +16,7 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/engine"
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/hold"
 	"github.com/dokku-graduate/dokku-graduate/internal/hook"
@@ -35,10 +36,10 @@ type coordinator struct {
 	journal *journal.Writer
 	screen  ui.Renderer
 	fail    context.CancelCauseFunc
-	// hooksBegan tells that an earlier coordinator of the run had begun a hook.
-	hooksBegan bool
-	// before is the reason why an earlier coordinator had turned back.
-	before string
+	// history is what coordinators of the run before this one have done.
+	history graduate.History
+	// besides are the notices of an abort: what its end has to tell as well.
+	besides []string
 }
 
 // newRun decides the id and the places of a run.
@@ -105,8 +106,8 @@ func (c *coordinator) engine() *engine.Engine {
 		Emit:     emit,
 		Fail:     c.fail,
 	}
-	if c.hooksBegan {
-		env.ResumeHooks()
+	if c.history.HooksBegan {
+		env.ResumeHooks(c.history.HooksEnded)
 	}
 	var phases []engine.Phase
 	for _, p := range phase.All(env) {
@@ -118,8 +119,14 @@ func (c *coordinator) engine() *engine.Engine {
 // emit writes an event to the journal, synced, then shows it.
 func (c *coordinator) emit(e graduate.Event) error {
 	e.Version, e.Time, e.Group, e.Run = graduate.EventVersion, time.Now(), c.run.Group, c.run.ID
+	moment := string(e.Type) + ":" + e.State
+	failpoint.Hit("before:" + moment)
 	if err := c.journal.Append(e); err != nil {
 		return err
+	}
+	failpoint.Hit("after:" + moment)
+	if e.Type == graduate.EventNotice && e.Hook != "" {
+		c.besides = append(c.besides, e.Message)
 	}
 	c.screen.Event(e)
 	return nil
@@ -129,9 +136,12 @@ func (c *coordinator) emit(e graduate.Event) error {
 func (c *coordinator) outcome(state graduate.State, reason error) error {
 	r := c.run
 	if reason == nil && state == graduate.Restored {
-		reason = errors.New(cmp.Or(c.before, "its coordinator was gone"))
+		reason = errors.New(cmp.Or(c.history.Failure, "its coordinator was gone"))
 	}
 	err := conclude(r, state, reason)
+	for _, notice := range c.besides { // there is one only where the run was aborted
+		err = fmt.Errorf("%w; besides, %s", err, notice)
+	}
 	name := map[graduate.State]string{graduate.Done: graduate.OutcomeLive, graduate.Restored: graduate.OutcomeAborted}[state]
 	if name == "" {
 		name = graduate.OutcomeNeedsPerson

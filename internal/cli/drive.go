@@ -64,7 +64,7 @@ func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui
 	if err := host.Adopt(ctx, r); err != nil {
 		return err
 	}
-	c := &coordinator{host: host, run: r, journal: log, screen: screen, hooksBegan: h.HooksBegan, before: h.Failure}
+	c := &coordinator{host: host, run: r, journal: log, screen: screen, history: h}
 	screen.Event(graduate.Event{Type: graduate.EventNotice, Plan: r, Message: fmt.Sprintf(
 		"Graduation %s of %s to %s was left in state %s by a coordinator that is gone; it is being completed", r.ID, r.Group, r.To, h.State)})
 	return c.drive(ctx, state)

@@ -2,7 +2,6 @@ package dokku
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,9 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -75,29 +71,4 @@ func (h *Host) awaitDeploys(ctx context.Context, r *graduate.Run) error {
 		}
 	}
 	return nil
-}
-
-// awaitProcess waits for the end of a process that is no child of ours, by its pidfd.
-func awaitProcess(ctx context.Context, pid int, started string) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, syscall.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if now, err := startTime(pid); err != nil || now != started {
-		return nil // the PID belongs to another process by now
-	}
-	for ctx.Err() == nil {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
-		if err != nil && !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-		if n > 0 {
-			return nil
-		}
-	}
-	return context.Cause(ctx)
 }

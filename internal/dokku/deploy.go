@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -96,59 +95,13 @@ func lastExclaim(path string) string {
 	return found
 }
 
-// The folders of a run that name its process groups.
-const (
-	deploys = "deploys"
-	watches = "watches"
-)
-
-// recordGroup notes a process group, so that whoever comes after a dead coordinator can wait for it or end it.
-func recordGroup(r *graduate.Run, kind string, pid int) error {
-	dir := filepath.Join(r.Dir, kind)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	started, err := startTime(pid)
-	if err != nil {
-		return nil // it has ended already
-	}
-	return os.WriteFile(filepath.Join(dir, strconv.Itoa(pid)), []byte(started), 0o600)
-}
-
-// startTime is when a process started, in the kernel's clock ticks since boot: with it a reused PID is told apart.
-func startTime(pid int) (string, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return "", err
-	}
-	_, rest, _ := strings.Cut(string(data), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 20 {
-		return "", fmt.Errorf("/proc/%d/stat is too short", pid)
-	}
-	return fields[19], nil // field 22 of proc(5)
-}
-
 // Stop ends every deploy of the run at once and removes every container that it made. Deploys are killed, as
 // one that is only asked to end would first queue its container for retirement.
 func (h *Host) Stop(ctx context.Context, r *graduate.Run) error {
-	if err := errors.Join(killGroups(r, deploys), killGroups(r, watches)); err != nil {
+	if err := errors.Join(killProcesses(ctx, r), killGroups(r, watches)); err != nil {
 		return err
 	}
 	return h.removeContainers(ctx, r)
-}
-
-// killGroups ends the process groups of one kind that still live.
-func killGroups(r *graduate.Run, kind string) error {
-	files, _ := filepath.Glob(filepath.Join(r.Dir, kind, "*"))
-	for _, file := range files {
-		group, _ := strconv.Atoi(filepath.Base(file))
-		want, _ := os.ReadFile(file)
-		if started, err := startTime(group); err == nil && started == string(want) {
-			_ = syscall.Kill(-group, syscall.SIGKILL)
-		}
-	}
-	return os.RemoveAll(filepath.Join(r.Dir, kind))
 }
 
 // removeContainers removes the run's containers; the logs of those that failed are saved before.

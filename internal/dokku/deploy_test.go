@@ -90,31 +90,28 @@ func TestStopEndsDeploysWithTheirChildren(t *testing.T) {
 	require.NoError(t, f.Stop(t.Context(), f.run), "a second time")
 }
 
-func TestStopOfANewCoordinatorLeavesAReusedPIDAlone(t *testing.T) {
+func TestStopLeavesProcessesOfOtherRunsAlone(t *testing.T) {
 	f := newFixture(t)
 	path, up, ended := alive(t)
 	f.write("bin/trigger-scheduler-deploy", fmt.Sprintf("exec 3>%s; sleep 600 & echo up >&3; wait", path))
 	done := make(chan error, 1)
 	go func() { done <- f.Deploy(context.Background(), f.run, f.app, "web", io.Discard) }()
 	up()
-	files, err := filepath.Glob(filepath.Join(f.run.Dir, "deploys", "*"))
-	require.NoError(t, err)
-	require.Len(t, files, 1)
-	noted, err := os.ReadFile(files[0])
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(files[0], []byte("1"), 0o600)) // the PID was another process's
-	later := &Host{Root: f.Root, Lib: f.Lib, Docker: f.Docker}
-	require.NoError(t, later.Stop(t.Context(), f.run))
+	other := *f.run
+	other.ID = "01aaaaaaaaaaaaaaaaaaaaaaaa"
+	require.NoError(t, f.Stop(t.Context(), &other))
 	select {
 	case err := <-done:
 		t.Fatalf("it was ended: %v", err)
 	default:
 	}
-	require.NoError(t, os.MkdirAll(filepath.Dir(files[0]), 0o700))
-	require.NoError(t, os.WriteFile(files[0], noted, 0o600))
-	require.NoError(t, later.Stop(t.Context(), f.run))
+	require.NoError(t, f.Stop(t.Context(), f.run))
 	require.Error(t, <-done)
 	ended()
+}
+
+func TestAReusedPIDIsNotAwaited(t *testing.T) {
+	require.NoError(t, awaitProcess(t.Context(), os.Getpid(), "1")) // another process had this PID
 }
 
 func TestStopGivesUpWithItsContext(t *testing.T) {

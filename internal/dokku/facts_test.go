@@ -2,6 +2,7 @@ package dokku
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -12,15 +13,36 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// repository makes an app's bare repository with a commit on a branch and returns the commit.
+// templates has a repository per app, as git takes its time to make one.
+var templates = struct {
+	dir     string
+	commits map[string]string
+}{commits: map[string]string{}}
+
+func TestMain(m *testing.M) {
+	var err error
+	if templates.dir, err = os.MkdirTemp("", "repositories-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(templates.dir)
+	os.Exit(code)
+}
+
+// repository makes an app's bare repository with a commit of its own on a branch and returns the commit.
 func (f *fixture) repository(app, branch string) string {
 	f.t.Helper()
-	dir := filepath.Join(f.Root, app)
-	script := `git init -q --bare --template= "$1" && cd "$1" && tree=$(git mktree </dev/null) &&
-		commit=$(git -c user.name=x -c user.email=x@x commit-tree -m "$1" "$tree") && git update-ref "refs/heads/$2" "$commit" && echo "$commit"`
-	out, err := exec.Command("sh", "-c", script, "sh", dir, branch).Output()
-	require.NoError(f.t, err)
-	return strings.TrimSpace(string(out))
+	template := filepath.Join(templates.dir, app)
+	if templates.commits[app] == "" {
+		script := `git init -q --bare --template= "$1" && cd "$1" && mkdir -p refs/heads && tree=$(git mktree </dev/null) &&
+			git -c user.name=x -c user.email=x@x commit-tree -m "$1" "$tree"`
+		out, err := exec.Command("sh", "-c", script, "sh", template).Output()
+		require.NoError(f.t, err)
+		templates.commits[app] = strings.TrimSpace(string(out))
+	}
+	require.NoError(f.t, os.CopyFS(filepath.Join(f.Root, app), os.DirFS(template)))
+	f.write("home/"+app+"/refs/heads/"+branch, templates.commits[app]+"\n")
+	return templates.commits[app]
 }
 
 // running makes an app that is deployed and runs.

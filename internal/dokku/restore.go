@@ -30,6 +30,10 @@ func (h *Host) Restore(ctx context.Context, r *graduate.Run) error {
 	if err := errors.Join(errs...); err != nil {
 		return err // the copies stay for the next try
 	}
+	// Docker may have been at work for a deploy that was killed meanwhile; without its image none can follow.
+	if err := h.removeContainers(ctx, r); err != nil {
+		return err
+	}
 	if err := h.cleanQueues(r); err != nil {
 		return err
 	}

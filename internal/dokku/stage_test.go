@@ -103,14 +103,13 @@ func TestStagingSaysWhatCannotBeCarriedOver(t *testing.T) {
 		change     func(f *fixture)
 	}{
 		{"the image", "the image of portal-dev cannot be carried over: ", func(f *fixture) { f.write("bin/fails", "image build") }},
-		{"the commit", "the commit of portal-dev cannot be carried over: ", func(f *fixture) { f.app.Revision = strings.Repeat("0", 40) }},
+		{"the commit", "the commit of portal-dev cannot be carried over: ", func(f *fixture) { f.app.Revision = f.repository("portal-dev", "another") }},
 		{"its files", "the Procfile and app.json of portal-dev cannot be carried over: ", func(f *fixture) { f.write("bin/trigger-post-extract", "exit 1") }},
-		{"its app.json", "app.json of portal-dev: ", func(f *fixture) { f.commit(map[string]string{"app.json": "{"}) }},
+		{"its app.json", "app.json of portal-dev: ", func(f *fixture) { f.write("bin/image/app/app.json", "{") }},
 		{"another plugin's say", "trigger post-release-builder", func(f *fixture) { f.write("bin/trigger-post-release-builder", "exit 1") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := stageable(t)
-			f.commit(map[string]string{"Procfile": "web: x\n"})
 			f.write("lib/config/git/portal/source-image", "img/old:1")
 			c.change(f)
 			require.ErrorContains(t, f.Stage(t.Context(), f.run, f.app, &bytes.Buffer{}), c.want)

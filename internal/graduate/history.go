@@ -10,6 +10,8 @@ type History struct {
 	Released bool
 	// HooksBegan tells that a hook or a task was begun.
 	HooksBegan bool
+	// HooksEnded are the hooks and tasks that came to an end, well or not.
+	HooksEnded map[string]bool
 	// Outcome ends the run; nil while it is under way, or where its coordinator died.
 	Outcome *Event
 	// Failure is the last reason that was recorded.
@@ -20,7 +22,7 @@ type History struct {
 
 // Tell folds the events of a journal into a history.
 func Tell(events []Event) History {
-	h := History{Events: events}
+	h := History{Events: events, HooksEnded: map[string]bool{}}
 	for i, e := range events {
 		switch e.Type {
 		case EventRun:
@@ -30,6 +32,9 @@ func Tell(events []Event) History {
 			h.Released = h.Released || h.State == Release
 		case EventHook:
 			h.HooksBegan = true
+			if e.State != HookStarted {
+				h.HooksEnded[e.Hook] = true
+			}
 		case EventFailure:
 			h.Failure = e.Message
 		case EventOutcome:

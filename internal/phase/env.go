@@ -30,7 +30,9 @@ type Env struct {
 	released bool
 	// hooksBegan tells that there is something for the abort hooks to undo.
 	hooksBegan bool
-	stopWatch  func()
+	// ended are the hooks that a coordinator before this one has brought to their end.
+	ended     map[string]bool
+	stopWatch func()
 }
 
 // deploy is one running deploy of a process type.
@@ -104,8 +106,14 @@ func (e *Env) haveHooksBegun() bool {
 	return e.hooksBegan
 }
 
-// ResumeHooks says that an earlier coordinator of this run had begun a hook.
-func (e *Env) ResumeHooks() { e.setHooksBegan() }
+// ResumeHooks says that an earlier coordinator of this run had begun hooks, and which of them had ended.
+func (e *Env) ResumeHooks(ended map[string]bool) {
+	e.setHooksBegan()
+	e.ended = ended
+}
+
+// hasEnded tells whether an earlier coordinator has brought a hook to its end.
+func (e *Env) hasEnded(hook string) bool { return e.ended[hook] }
 
 func (e *Env) setHooksBegan() {
 	e.mu.Lock()

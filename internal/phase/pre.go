@@ -3,6 +3,7 @@ package phase
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -27,12 +28,22 @@ func (p pre) Undo(ctx context.Context, r *graduate.Run) error {
 	if !p.haveHooksBegun() {
 		return nil
 	}
-	var errs []error
 	for _, h := range r.HooksOf(graduate.HookAbort) {
-		errs = append(errs, p.hook(ctx, r, h)) // one that fails does not keep the others from running
+		name := hookName(h)
+		if p.hasEnded(name) {
+			continue // by a coordinator before this one
+		}
+		// One that fails keeps neither the others nor the target's restoring from going on; it is told at the end.
+		if err := p.hook(ctx, r, h); err != nil {
+			p.Emit(graduate.Event{Type: graduate.EventNotice, Hook: name, Log: r.Log(name),
+				Message: fmt.Sprintf("abort hook %s failed: what it was to undo is left (%v); its log is %s", h.Name, errors.Unwrap(err), r.Log(name))})
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
+
+// hookName is a hook's name in events and logs.
+func hookName(h graduate.Hook) string { return string(h.Kind) + "/" + h.Name }
 
 // hooks runs the hooks of one kind in their order, until one fails.
 func (e *Env) hooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind) error {
@@ -46,7 +57,7 @@ func (e *Env) hooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind
 
 // hook runs one hook between its events.
 func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook) error {
-	return e.step(string(h.Kind)+"/"+h.Name, r, func() error { return e.Hooks.Hook(ctx, r, h, e.Barrier.Held()) })
+	return e.step(hookName(h), r, func() error { return e.Hooks.Hook(ctx, r, h, e.Barrier.Held()) })
 }
 
 // step runs a hook or a task between the events that say so.

@@ -561,7 +561,7 @@ end_background() {
 }
 
 # still_runs GROUP: whether a process of this process group is alive; a zombie is not.
-still_runs() { ps -o stat= --pgroup "$1" 2>/dev/null | grep -qv '^Z' || return 1; }
+still_runs() { pgrep --runstates R,S,D,T --pgroup "$1" >/dev/null; }
 
 # assert_ended PID
 assert_ended() {
