@@ -29,6 +29,7 @@ func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Ren
 		return graduate.Errorf(graduate.Internal, "the journal of the graduation cannot be made (%w); nothing was touched", err)
 	}
 	defer log.Close()
+	defer host.Unlock() // whatever cannot be removed is unlocked with this process
 	c := &coordinator{host: host, run: r, journal: log, screen: screen}
 	if err := c.emit(graduate.Event{Type: graduate.EventRun, Plan: r}); err != nil {
 		return graduate.Errorf(graduate.Internal, "the journal of the graduation cannot be written (%w); nothing was touched", err)
@@ -61,6 +62,7 @@ func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui
 		return err
 	}
 	defer log.Close()
+	defer host.Unlock() // whatever cannot be removed is unlocked with this process
 	if err := host.Adopt(ctx, r); err != nil {
 		return err
 	}

@@ -53,12 +53,17 @@ func (h *Host) lock(app string) error {
 	return nil
 }
 
-// Open removes what the run needed only while it was under way and drops the deploy locks. Dokku removes the
-// lock's file, too: its mere existence says "locked" (apps:locked).
+// Open removes what the run needed only while it was under way and lets others at the targets again.
 func (h *Host) Open(_ context.Context, r *graduate.Run) error {
 	if err := h.clean(r); err != nil {
 		return err
 	}
+	return errors.Join(h.Unlock(), h.openTargets(r))
+}
+
+// Unlock drops the deploy locks that this process holds. Dokku removes the lock's file, too: its mere existence
+// says "locked" (apps:locked).
+func (h *Host) Unlock() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var errs []error
@@ -69,5 +74,5 @@ func (h *Host) Open(_ context.Context, r *graduate.Run) error {
 		errs = append(errs, lock.Close())
 	}
 	h.locks = nil
-	return errors.Join(append(errs, h.openTargets(r))...)
+	return errors.Join(errs...)
 }
