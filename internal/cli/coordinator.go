@@ -38,6 +38,8 @@ type coordinator struct {
 	fail    context.CancelCauseFunc
 	// history is what coordinators of the run before this one have done.
 	history graduate.History
+	// released tells that the release record is written.
+	released bool
 	// besides are the notices of an abort: what its end has to tell as well.
 	besides []string
 }
@@ -125,6 +127,9 @@ func (c *coordinator) emit(e graduate.Event) error {
 		return err
 	}
 	failpoint.Hit("after:" + moment)
+	if e.Type == graduate.EventState && graduate.State(e.State).Released() {
+		c.released = true
+	}
 	if e.Type == graduate.EventNotice && e.Hook != "" {
 		c.besides = append(c.besides, e.Message)
 	}
@@ -138,7 +143,7 @@ func (c *coordinator) outcome(state graduate.State, reason error) error {
 	if reason == nil && state == graduate.Restored {
 		reason = errors.New(cmp.Or(c.history.Failure, "its coordinator was gone"))
 	}
-	err := conclude(r, state, reason)
+	err := conclude(r, state, reason, c.released)
 	for _, notice := range c.besides { // there is one only where the run was aborted
 		err = fmt.Errorf("%w; besides, %s", err, notice)
 	}
@@ -154,7 +159,7 @@ func (c *coordinator) outcome(state graduate.State, reason error) error {
 }
 
 // conclude says how the run ended, what it was that failed, and what to do next.
-func conclude(r *graduate.Run, state graduate.State, reason error) error {
+func conclude(r *graduate.Run, state graduate.State, reason error, released bool) error {
 	switch state {
 	case graduate.Done:
 		return nil
@@ -163,9 +168,13 @@ func conclude(r *graduate.Run, state graduate.State, reason error) error {
 			return reason
 		}
 		return graduate.Errorf(graduate.Aborted, "%s was not released to %s, which is as it was: %w%s", r.Group, r.To, reason, where(r, reason))
-	default:
-		return graduate.Errorf(graduate.NeedsPerson, "%s needs you in %s: %w%s", r.Group, r.To, reason, where(r, reason))
 	}
+	if released {
+		return graduate.Errorf(graduate.NeedsPerson, "the release of %s to %s is not complete: %w; when that is mended, dokku graduate:recover %s completes it%s",
+			r.Group, r.To, reason, r.Group, where(r, reason))
+	}
+	return graduate.Errorf(graduate.NeedsPerson, "%s was not released to %s, but not all of it could be restored: %w; dokku graduate:recover %s tries again%s",
+		r.Group, r.To, reason, r.Group, where(r, reason))
 }
 
 // where names the log that has the details.

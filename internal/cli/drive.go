@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -38,7 +39,7 @@ func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Ren
 }
 
 // resume completes a run whose coordinator is gone; nothing happens where another process has taken it up.
-func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui.Renderer) error {
+func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui.Renderer, asked bool) error {
 	r := h.Run
 	alive, err := host.LockRun(r.ID)
 	if err != nil {
@@ -53,7 +54,7 @@ func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui
 		return err
 	}
 	h = graduate.Tell(events)
-	state, ok := h.Resume()
+	state, ok := h.Resume(asked)
 	if !ok {
 		return nil
 	}
@@ -80,6 +81,9 @@ func (c *coordinator) drive(ctx context.Context, state graduate.State) error {
 	defer c.fail(nil)
 	go c.obey(ctx)
 	end, reason := c.engine().Drive(ctx, c.run, state)
+	if end == graduate.Stuck && c.released {
+		reason = errors.Join(reason, c.host.Leave(c.run))
+	}
 	return c.outcome(end, reason)
 }
 

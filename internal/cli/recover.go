@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -33,21 +34,21 @@ func histories(host *dokku.Host, group string) ([]graduate.History, error) {
 }
 
 // Recover completes every run of a group (of all groups, where that is empty) that no process drives, and tells
-// how many there were.
-func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string) (int, error) {
+// how many there were. Those that stopped for a person are taken up where a person asked.
+func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, asked bool) (int, error) {
 	runs, err := histories(host, group)
 	if err != nil {
 		return 0, err
 	}
 	n := 0
 	var failed *multierror.Error
-	for _, h := range runs {
-		if _, ok := h.Resume(); !ok || host.Alive(h.Run.ID) {
+	for i, h := range runs {
+		if _, ok := h.Resume(asked); !ok || host.Alive(h.Run.ID) || h.Released && superseded(h, runs[i+1:]) {
 			continue
 		}
 		n++
 		screen := ui.NewRenderer(s, "")
-		err := resume(ctx, host, h, screen)
+		err := resume(ctx, host, h, screen, asked)
 		screen.Close()
 		if code := graduate.CodeOf(err); err != nil && code != graduate.Aborted {
 			failed = multierror.Append(failed, err)
@@ -56,4 +57,12 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string) 
 		}
 	}
 	return n, failed.ErrorOrNil()
+}
+
+// superseded tells whether a later graduation has brought its own version to the same environment: then there is
+// nothing to go forward to.
+func superseded(h graduate.History, later []graduate.History) bool {
+	return slices.ContainsFunc(later, func(l graduate.History) bool {
+		return l.Run.Group == h.Run.Group && l.Run.To == h.Run.To && l.Released
+	})
 }

@@ -71,7 +71,7 @@ func decide(ctx context.Context, s ui.Streams, host *dokku.Host, o RunOptions) (
 	if o.Format == "json" {
 		quiet.Out = s.Err
 	}
-	if _, err := Recover(ctx, quiet, host, group.Name); err != nil {
+	if _, err := Recover(ctx, quiet, host, group.Name, false); err != nil {
 		return nil, err
 	}
 	apps, err := plan.Make(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All})

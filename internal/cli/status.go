@@ -162,13 +162,14 @@ func abort(out ui.Streams, r *graduate.Run) error {
 
 func recoverVerb() Verb {
 	return Verb{
-		Name: "recover", Args: []string{"[<group>]"},
+		Name: "recover", Args: []string{"[<group>]"}, Options: "[--unattended]",
 		Help: "Complete graduations whose process has died",
 		More: "Back to the old set before the release point, forward to the new one after it. Without a group those of\n" +
 			"all groups are completed; the server does so by itself when it starts.",
 		Example: "dokku graduate:recover",
+		Flags:   []cli.Flag{&cli.BoolFlag{Name: "unattended", Usage: "leave graduations alone that stopped for a person"}},
 		Run: func(c *Call) error {
-			n, err := Recover(c.Flags.Context, c.UI, c.Host, c.Arg(0))
+			n, err := Recover(c.Flags.Context, c.UI, c.Host, c.Arg(0), !c.Flags.Bool("unattended"))
 			if err == nil && n == 0 {
 				c.UI.Print("-----> There is nothing to recover")
 			}

@@ -61,6 +61,10 @@ func (h *Host) Open(_ context.Context, r *graduate.Run) error {
 	return errors.Join(h.Unlock(), h.openTargets(r))
 }
 
+// Leave lets others at the targets of a run that stopped for a person after its release point; what is needed to
+// complete it stays.
+func (h *Host) Leave(r *graduate.Run) error { return errors.Join(h.Unlock(), h.openTargets(r)) }
+
 // Unlock drops the deploy locks that this process holds. Dokku removes the lock's file, too: its mere existence
 // says "locked" (apps:locked).
 func (h *Host) Unlock() error {

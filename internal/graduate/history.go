@@ -45,12 +45,13 @@ func Tell(events []Event) History {
 }
 
 // Resume is the state from which a run that nobody drives has to be completed: back before the release record,
-// forward after it. ok is false where there is nothing to complete.
-func (h History) Resume() (state State, ok bool) {
+// forward after it. ok is false where there is nothing to complete. A run that stopped for a person after its release
+// point is stable, and taken up only when a person asks for it.
+func (h History) Resume(asked bool) (state State, ok bool) {
 	switch {
-	case h.Run == nil:
+	case h.Run == nil, h.Outcome != nil && h.Outcome.State != OutcomeNeedsPerson:
 		return "", false
-	case h.Outcome != nil && (h.Outcome.State != OutcomeNeedsPerson || h.Released):
+	case h.Outcome != nil && h.Released && !asked:
 		return "", false
 	case h.Released:
 		return h.State, true

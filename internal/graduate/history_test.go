@@ -30,11 +30,14 @@ func TestHowARunIsCompleted(t *testing.T) {
 		{"an outcome of which the last try was cut off", []Event{run, state(Aborting), outcome(OutcomeNeedsPerson), state(Aborting)}, Aborting, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			state, ok := Tell(c.events).Resume()
+			state, ok := Tell(c.events).Resume(false)
 			require.Equal(t, c.ok, ok)
 			require.Equal(t, c.state, state)
 		})
 	}
+	asked, ok := Tell([]Event{run, state(Release), state(Settle), outcome(OutcomeNeedsPerson)}).Resume(true)
+	require.True(t, ok, "a person asked for it")
+	require.Equal(t, Settle, asked)
 }
 
 func TestWhatAJournalTells(t *testing.T) {

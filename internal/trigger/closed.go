@@ -79,7 +79,7 @@ func refuseClosed(host *dokku.Host, app string) int {
 func complete(host *dokku.Host, app, id string) int {
 	self, err := os.Executable()
 	if err == nil {
-		cmd := exec.Command(self, "graduate:recover")
+		cmd := exec.Command(self, "graduate:recover", "--unattended")
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		err = cmd.Run()
 	}

@@ -13,7 +13,7 @@ func PreRestore([]string) int {
 	if err != nil {
 		return 0
 	}
-	cmd := exec.Command(self, "graduate:recover")
+	cmd := exec.Command(self, "graduate:recover", "--unattended")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, " !     dokku graduate:recover has to be run again")
