@@ -52,25 +52,30 @@ func killGroups(r *graduate.Run, kind string) error {
 // killProcesses ends everything that works for the run, and returns when it has ended. A process group would not
 // do: GNU parallel, through which Dokku starts containers, gives each job a group of its own, and a job that
 // outlives the rest would start its container after all have been removed. They are known by their environment.
+// All are frozen before the first is killed: a shell that outlives its child would run its trap, in which Dokku
+// queues the container for retirement.
 func killProcesses(ctx context.Context, r *graduate.Run) error {
-	for {
-		found := processesOf(r.ID)
-		if len(found) == 0 {
-			return nil
-		}
-		for _, pid := range found {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		for _, pid := range found {
-			started, err := startTime(pid)
-			if err != nil {
-				continue
-			}
-			if err := awaitProcess(ctx, pid, started); err != nil {
-				return fmt.Errorf("process %d of the graduation does not end: %w", pid, err)
+	frozen := map[int]bool{}
+	for more := true; more; {
+		more = false
+		for _, pid := range processesOf(r.ID) {
+			if !frozen[pid] {
+				frozen[pid], more = true, true
+				_ = syscall.Kill(pid, syscall.SIGSTOP)
 			}
 		}
 	}
+	for pid := range frozen {
+		started, err := startTime(pid)
+		if err != nil {
+			continue // it has ended by itself
+		}
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		if err := awaitProcess(ctx, pid, started); err != nil {
+			return fmt.Errorf("process %d of the graduation does not end: %w", pid, err)
+		}
+	}
+	return nil
 }
 
 // processesOf lists the processes that have a run in their environment. Those of root, such as Dokku's health
