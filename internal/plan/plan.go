@@ -123,12 +123,10 @@ func refuseSource(g *graduate.Group, f graduate.Facts) error {
 	switch {
 	case !f.Exists:
 		return refuse("%s does not exist; take it out of group %s or make it with dokku apps:create %s", f.App, g.Name, f.App)
-	case !f.Deployed && f.Image == "" && len(f.Running) > 0:
-		return refuse("%s has lost its image dokku/%s:latest; deploy it again", f.App, f.App)
-	case f.Image == "":
-		return refuse("%s has no image dokku/%s:latest; deploy it first", f.App, f.App)
-	case !f.Deployed:
+	case f.Image == "" && len(f.Running) == 0, f.Image != "" && !f.Deployed:
 		return refuse("%s was never deployed; deploy it first", f.App)
+	case f.Image == "":
+		return refuse("%s has lost its image dokku/%s:latest; deploy it again", f.App, f.App)
 	case slices.ContainsFunc(f.Running, func(id string) bool { return id != f.Image }):
 		return refuse("%s is half deployed: its containers do not all run its latest image; deploy it again, or dokku ps:restart %s", f.App, f.App)
 	default:

@@ -124,7 +124,7 @@ func TestSourcesThatCannotBeCarriedOver(t *testing.T) {
 		{"lost image", func(f *graduate.Facts) { f.Image, f.Deployed = "", false },
 			"ws-dev has lost its image dokku/ws-dev:latest; deploy it again"},
 		{"no image", func(f *graduate.Facts) { f.Image, f.Deployed, f.Running = "", false, nil },
-			"ws-dev has no image dokku/ws-dev:latest; deploy it first"},
+			"ws-dev was never deployed; deploy it first"},
 		{"never deployed", func(f *graduate.Facts) { f.Deployed = false }, "ws-dev was never deployed; deploy it first"},
 		{"half deployed", func(f *graduate.Facts) { f.Running = []string{"sha256:w2", "sha256:w1"} },
 			"ws-dev is half deployed: its containers do not all run its latest image; deploy it again, or dokku ps:restart ws-dev"},
@@ -207,7 +207,7 @@ func TestEveryRoleThatIsRefusedIsNamed(t *testing.T) {
 	require.ErrorAs(t, err, &several)
 	require.Len(t, several.Errors, 2)
 	require.ErrorContains(t, several.Errors[0], "portal is locked")
-	require.ErrorContains(t, several.Errors[1], "ws-dev has no image")
+	require.ErrorContains(t, several.Errors[1], "ws-dev was never deployed")
 }
 
 func TestAnInspectorThatFailsIsNoPlan(t *testing.T) {

@@ -88,9 +88,10 @@ assert_refused() {
 }
 
 @test "refuse: a role without an app in the target environment" {
-  dokku graduate:remove "$GROUP" portal prod >/dev/null
+  dokku graduate:export "$GROUP" >"$BATS_TEST_TMPDIR/shop.yml"
+  sed '/^  portal: /s/, prod: [^,}]*//' "$BATS_TEST_TMPDIR/shop.yml" | dokku graduate:apply >/dev/null
   assert_refused portal prod -- dev prod --group "$GROUP" --yes
-  dokku graduate:add "$GROUP" portal "dev=${DEV[0]}" "prod=${PROD[0]}" >/dev/null
+  dokku graduate:apply <"$BATS_TEST_TMPDIR/shop.yml" >/dev/null
 }
 
 @test "refuse: an unknown flag, too few and too many arguments" {
