@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -73,6 +74,14 @@ func decide(ctx context.Context, s ui.Streams, host *dokku.Host, o RunOptions) (
 	}
 	if _, err := Recover(ctx, quiet, host, group.Name, false); err != nil {
 		return nil, err
+	}
+	for _, h := range group.Hooks {
+		if h.Host == "" {
+			continue
+		}
+		if _, err := config.CheckHostHook(h.Host); err != nil {
+			return nil, fmt.Errorf("hook %s/%s: %w", h.Kind, h.Name, err)
+		}
 	}
 	apps, err := plan.Make(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All})
 	if err != nil {

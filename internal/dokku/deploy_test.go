@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/testkit"
 )
 
 // alive gives a process a named pipe to hold open: up returns when it has, ended when it and its children are gone.
@@ -79,7 +80,7 @@ func TestStopEndsDeploysWithTheirChildren(t *testing.T) {
 	go func() { done <- f.Deploy(context.Background(), f.run, f.app, "web", io.Discard) }()
 	up()
 	require.NoError(t, f.Stop(t.Context(), f.run))
-	require.ErrorContains(t, <-done, "signal: killed")
+	require.ErrorContains(t, testkit.Receive(t, done), "signal: killed")
 	ended()
 
 	require.Equal(t, "c9 another deploy i9\n", f.read("bin/containers"))
@@ -106,7 +107,7 @@ func TestStopLeavesProcessesOfOtherRunsAlone(t *testing.T) {
 	default:
 	}
 	require.NoError(t, f.Stop(t.Context(), f.run))
-	require.Error(t, <-done)
+	require.Error(t, testkit.Receive(t, done))
 	ended()
 }
 
@@ -133,8 +134,8 @@ func TestWatchTellsOfContainersThatEnd(t *testing.T) {
 		defer close(over)
 		f.Watch(ctx, f.run, func(id string) { ended <- id })
 	}()
-	require.Equal(t, "c1", <-ended)
-	require.Equal(t, "c2", <-ended)
+	require.Equal(t, "c1", testkit.Receive(t, ended))
+	require.Equal(t, "c2", testkit.Receive(t, ended))
 	require.Contains(t, f.read("bin/calls"), "label=com.dokku.graduate.run="+f.run.ID)
 	cancel()
 	<-over

@@ -55,29 +55,50 @@ func (h *Host) promoteSource(ctx context.Context, r *graduate.Run, a *graduate.A
 	return renameio.WriteFile(path, []byte(image), 0o600, renameio.WithExistingPermissions())
 }
 
-// Retire ends the process types that the new version has no containers of. Dokku does it in a deploy of the
-// type, which starts nothing and retires what is left.
+// Retire ends the process types that the new version has no containers of. A type that was scaled to nothing gets
+// Dokku's own deploy, which starts nothing and retires what is left. One that the version does not know any more is
+// forgotten by Dokku in the deploy of another type; its containers are ended here, in the way of scheduler-deploy.
 func (h *Host) Retire(ctx context.Context, r *graduate.Run, a *graduate.App, log io.Writer) error {
 	processes, err := h.Processes(ctx, r, a)
 	if err != nil {
 		return err
 	}
-	running := map[string]bool{}
+	known := map[string]bool{}
 	for _, p := range processes {
-		running[p.Type] = p.Count > 0
-	}
-	files, _ := filepath.Glob(filepath.Join(h.appDir(a.Target), "CONTAINER.*"))
-	done := map[string]bool{}
-	for _, file := range files {
-		process, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(file), "CONTAINER."), ".")
-		if running[process] || done[process] {
+		known[p.Type] = true
+		files, _ := filepath.Glob(filepath.Join(h.appDir(a.Target), "CONTAINER."+p.Type+".*"))
+		if p.Count > 0 || len(files) == 0 {
 			continue
 		}
-		done[process] = true
-		if _, err := h.trigger(ctx, h.env(r, a), log, "scheduler-deploy", "docker-local", a.Target, r.Tag(), process); err != nil {
-			return fmt.Errorf("the old containers of %s: %w", process, err)
+		if _, err := h.trigger(ctx, h.env(r, a), log, "scheduler-deploy", "docker-local", a.Target, r.Tag(), p.Type); err != nil {
+			return fmt.Errorf("the old containers of %s: %w", p.Type, err)
 		}
 	}
+	before, err := h.containersBefore(r, a)
+	if err != nil {
+		return err
+	}
+	for _, c := range before {
+		if known[c.Process] {
+			continue
+		}
+		if err := h.retire(ctx, r, a, c.ID, log); err != nil {
+			return fmt.Errorf("the old container of %s: %w", c.Process, err)
+		}
+	}
+	return nil
+}
+
+// retire queues an old container for its retirement and tells it to end (as Dokku's scheduler-deploy does).
+func (h *Host) retire(ctx context.Context, r *graduate.Run, a *graduate.App, id string, log io.Writer) error {
+	if _, err := h.docker(ctx, "container", "inspect", id); err != nil {
+		return nil // it is gone
+	}
+	wait := h.computed("checks", a.Target, "wait-to-retire", "60")
+	if _, err := h.trigger(ctx, h.env(r, a), log, "scheduler-register-retired", a.Target, id, wait); err != nil {
+		return err
+	}
+	_, _ = h.docker(ctx, "container", "kill", "--signal=SIGTERM", id) // one that does not run has ended
 	return nil
 }
 

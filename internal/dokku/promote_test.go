@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/testkit"
 )
 
 func (f *fixture) tag(app string) string { return "dokku/" + app + ":graduate-" + f.run.ID }
@@ -77,15 +78,29 @@ func TestFetchingACommitMovesNothing(t *testing.T) {
 
 func TestRetireEndsTypesThatTheNewVersionDoesNotHave(t *testing.T) {
 	f := newFixture(t)
-	f.write(f.staging("processes.json"), `[{"type":"web","count":2},{"type":"worker","count":0}]`)
+	f.write(f.staging("processes.json"), `[{"type":"web","count":2},{"type":"worker","count":0},{"type":"cron","count":0}]`)
 	for _, name := range []string{"web.1", "web.2", "worker.1", "clock.1", "clock.2"} {
-		f.write("home/portal/CONTAINER."+name, "c")
+		f.write("home/portal/CONTAINER."+name, "id-of-"+name)
 	}
+	require.NoError(t, f.snapshot(t.Context(), f.run, f.app))
+	require.NoError(t, os.Remove(filepath.Join(f.dir, "home/portal/CONTAINER.clock.1"))) // Dokku has forgotten the type
+	f.write("bin/inspect", "[]")
+	f.write("lib/config/checks/portal/wait-to-retire", "5")
 	require.NoError(t, f.Retire(t.Context(), f.run, f.app, io.Discard))
-	deploy := "trigger scheduler-deploy docker-local portal graduate-" + f.run.ID + " "
-	require.Equal(t, []string{deploy + "clock", deploy + "worker"}, f.lines("bin/triggers"))
+	require.Equal(t, []string{
+		"trigger scheduler-deploy docker-local portal graduate-" + f.run.ID + " worker",
+		"trigger scheduler-register-retired portal id-of-clock.1 5",
+		"trigger scheduler-register-retired portal id-of-clock.2 5",
+	}, f.triggers())
+	require.Contains(t, f.read("bin/calls"), "container kill --signal=SIGTERM id-of-clock.1\n")
+	require.NotContains(t, f.read("bin/calls"), "container kill --signal=SIGTERM id-of-web")
+
+	f.write("bin/triggers", "")
+	f.write("bin/fails", "container inspect") // they are gone
+	require.NoError(t, f.Retire(t.Context(), f.run, f.app, io.Discard))
+	require.NotContains(t, f.read("bin/triggers"), "register-retired")
 	f.write("bin/trigger-scheduler-deploy", "exit 1")
-	require.ErrorContains(t, f.Retire(t.Context(), f.run, f.app, io.Discard), "the old containers of clock: ")
+	require.ErrorContains(t, f.Retire(t.Context(), f.run, f.app, io.Discard), "the old containers of worker: ")
 }
 
 func TestFinishLeavesOneTagAndNothingOfTheRun(t *testing.T) {
@@ -132,9 +147,9 @@ func TestCompleteWaitsForADeployThatIsStillUnderWay(t *testing.T) {
 	default:
 	}
 	require.NoError(t, os.WriteFile(path+".go", []byte("go\n"), 0))
-	require.NoError(t, <-deployed)
+	require.NoError(t, testkit.Receive(t, deployed))
 	ended()
-	require.NoError(t, <-completed)
+	require.NoError(t, testkit.Receive(t, completed))
 	require.Equal(t, 1, strings.Count(f.read("bin/triggers"), "scheduler-deploy"), "nothing was missing")
 }
 

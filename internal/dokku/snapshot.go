@@ -61,6 +61,9 @@ func (h *Host) snapshot(ctx context.Context, r *graduate.Run, a *graduate.App) e
 	if err := renameio.WriteFile(filepath.Join(dir, a.Target+".images.json"), data, 0o600); err != nil {
 		return err
 	}
+	if err := h.noteContainers(r, a); err != nil {
+		return err
+	}
 	// The archive comes last and under its own name only when whole: its existence says that both are there.
 	file, err := renameio.NewPendingFile(filepath.Join(dir, a.Target+".tar"), renameio.WithPermissions(0o600))
 	if err != nil {
@@ -71,6 +74,39 @@ func (h *Host) snapshot(ctx context.Context, r *graduate.Run, a *graduate.App) e
 		return err
 	}
 	return file.CloseAtomicallyReplace()
+}
+
+// container is one of a target's containers before the run.
+type container struct {
+	Process string `json:"process"`
+	ID      string `json:"id"`
+}
+
+// noteContainers keeps which containers the target has (its files CONTAINER.TYPE.N).
+func (h *Host) noteContainers(r *graduate.Run, a *graduate.App) error {
+	var before []container
+	files, _ := filepath.Glob(filepath.Join(h.appDir(a.Target), "CONTAINER.*"))
+	for _, file := range files {
+		process, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(file), "CONTAINER."), ".")
+		if id, err := os.ReadFile(file); err == nil {
+			before = append(before, container{process, strings.TrimSpace(string(id))})
+		}
+	}
+	data, err := json.Marshal(before)
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(filepath.Join(h.snapshotDir(r), a.Target+".containers.json"), data, 0o600)
+}
+
+// containersBefore lists the containers that the target had before the run.
+func (h *Host) containersBefore(r *graduate.Run, a *graduate.App) ([]container, error) {
+	data, err := os.ReadFile(filepath.Join(h.snapshotDir(r), a.Target+".containers.json"))
+	if err != nil {
+		return nil, err
+	}
+	var before []container
+	return before, json.Unmarshal(data, &before)
 }
 
 // archive writes the files of an app's places, by their full paths.

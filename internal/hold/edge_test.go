@@ -76,7 +76,7 @@ func TestACoordinatorThatEndsLaterIsGone(t *testing.T) {
 		answers <- action
 	}()
 	close(end)
-	require.Equal(t, Gone, <-answers)
+	require.Equal(t, Gone, testkit.Receive(t, answers))
 }
 
 func TestNoCoordinatorIsGone(t *testing.T) {
@@ -144,7 +144,7 @@ func TestOpenReplacesTheSocketOfADeadCoordinator(t *testing.T) {
 	}()
 	require.NoError(t, next.Wait(t.Context(), map[graduate.Key]int{{App: "portal", Process: "web"}: 1}))
 	require.NoError(t, next.Close())
-	require.Equal(t, TurnBack, <-action)
+	require.Equal(t, TurnBack, testkit.Receive(t, action))
 
 	info, err := os.Stat("/tmp")
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func TestAPersonAborts(t *testing.T) {
 	web := f.hold(candidate("portal", "web", 1))
 	action, _ := Abort(f.run.Socket, "01j", "ann")
 	require.Equal(t, TurnBack, action)
-	require.Equal(t, "ann", <-asked)
+	require.Equal(t, "ann", testkit.Receive(t, asked))
 	waiting(t, web) // until the engine closes the barrier
 
 	action, _ = Abort(f.run.Socket, "01k", "ann")
@@ -187,7 +187,7 @@ func TestAPersonAborts(t *testing.T) {
 	f.Release(graduate.Key{App: "portal", Process: "web"})
 	action, reason := Abort(f.run.Socket, "01j", "ann")
 	require.Equal(t, answer{GoOn, "it is past its release point"}, answer{action, reason})
-	require.Equal(t, GoOn, (<-web).action)
+	require.Equal(t, GoOn, testkit.Receive(t, web).action)
 	require.NoError(t, f.Close())
 	require.Empty(t, asked)
 	action, _ = Abort(f.run.Socket, "01j", "ann")

@@ -72,7 +72,7 @@ func (f *fixture) arrive(c graduate.Candidate) <-chan answer {
 func (f *fixture) hold(c graduate.Candidate) <-chan answer {
 	f.t.Helper()
 	answers := f.arrive(c)
-	require.Equal(f.t, c, <-f.arrived)
+	require.Equal(f.t, c, testkit.Receive(f.t, f.arrived))
 	require.NoError(f.t, f.Wait(f.t.Context(), map[graduate.Key]int{{App: c.App, Process: c.Process}: 1}))
 	return answers
 }
@@ -108,7 +108,7 @@ func TestWaitReturnsWhenExactlyEnoughAreHeld(t *testing.T) {
 	default:
 	}
 	f.hold(candidate("portal", "web", 2))
-	require.NoError(t, <-returned)
+	require.NoError(t, testkit.Receive(t, returned))
 	require.NoError(t, f.Wait(noTime(), want))
 	require.NoError(t, f.Wait(noTime(), nil))
 }
@@ -135,17 +135,17 @@ func TestReleaseLetsOnlyItsKeyGo(t *testing.T) {
 	worker, other := f.hold(candidate("portal", "worker", 1)), f.hold(candidate("ws", "web", 1))
 
 	f.Release(graduate.Key{App: "portal", Process: "web"})
-	require.Equal(t, answer{GoOn, ""}, <-web1)
-	require.Equal(t, answer{GoOn, ""}, <-web2)
+	require.Equal(t, answer{GoOn, ""}, testkit.Receive(t, web1))
+	require.Equal(t, answer{GoOn, ""}, testkit.Receive(t, web2))
 	waiting(t, worker)
 	waiting(t, other)
 	require.Equal(t, []graduate.Candidate{candidate("portal", "worker", 1), candidate("ws", "web", 1)}, f.Held())
 
 	late := f.arrive(candidate("portal", "web", 3))
-	require.Equal(t, answer{GoOn, ""}, <-late)
+	require.Equal(t, answer{GoOn, ""}, testkit.Receive(t, late))
 	require.Len(t, f.Held(), 2)
 	f.Release(graduate.Key{App: "portal", Process: "worker"})
-	require.Equal(t, GoOn, (<-worker).action)
+	require.Equal(t, GoOn, testkit.Receive(t, worker).action)
 	waiting(t, other)
 	require.Empty(t, f.gone, "who was let go is not lost")
 	require.NoError(t, f.Close())
@@ -156,14 +156,14 @@ func TestCloseTurnsBack(t *testing.T) {
 	f := open(t)
 	web, worker := f.hold(candidate("portal", "web", 1)), f.hold(candidate("portal", "worker", 1))
 	require.NoError(t, f.Close())
-	require.Equal(t, answer{TurnBack, "the graduation was aborted"}, <-web)
-	require.Equal(t, TurnBack, (<-worker).action)
+	require.Equal(t, answer{TurnBack, "the graduation was aborted"}, testkit.Receive(t, web))
+	require.Equal(t, TurnBack, testkit.Receive(t, worker).action)
 	require.Empty(t, f.gone, "who was turned back is not lost")
 	require.Empty(t, f.Held())
 	require.NoDirExists(t, filepath.Dir(f.run.Socket))
 	require.NoError(t, f.Close(), "a second time")
 
-	late := <-f.arrive(candidate("portal", "web", 1))
+	late := testkit.Receive(t, f.arrive(candidate("portal", "web", 1)))
 	require.Equal(t, Gone, late.action)
 	require.Contains(t, late.reason, "the coordinator cannot be reached")
 }
@@ -174,10 +174,10 @@ func TestWhoGoesAwayIsLost(t *testing.T) {
 	require.NoError(t, err)
 	c := candidate("portal", "web", 1)
 	require.NoError(t, json.NewEncoder(conn).Encode(arrival{Version: protocolVersion, Run: "01j", Candidate: c}))
-	require.Equal(t, c, <-f.arrived)
+	require.Equal(t, c, testkit.Receive(t, f.arrived))
 	other := f.hold(candidate("ws", "web", 1))
 	require.NoError(t, conn.Close())
-	require.Equal(t, c, <-f.gone)
+	require.Equal(t, c, testkit.Receive(t, f.gone))
 	require.Equal(t, []graduate.Candidate{candidate("ws", "web", 1)}, f.Held())
 	require.ErrorIs(t, f.Wait(noTime(), map[graduate.Key]int{{App: "portal", Process: "web"}: 1}), errNotYet)
 	waiting(t, other)
@@ -233,7 +233,7 @@ func TestReleaseAndArrivalsSideBySide(t *testing.T) {
 		}
 	}
 	for _, answers := range all {
-		require.Equal(t, GoOn, (<-answers).action)
+		require.Equal(t, GoOn, testkit.Receive(t, answers).action)
 	}
 	require.Empty(t, f.Held())
 	require.NoError(t, f.Close())
@@ -246,10 +246,10 @@ func TestCloseAndArrivalsSideBySide(t *testing.T) {
 	for i := range 20 {
 		all = append(all, f.arrive(candidate("portal", "web", i)))
 	}
-	<-f.arrived
+	testkit.Receive(t, f.arrived)
 	require.NoError(t, f.Close())
 	for _, answers := range all {
-		require.True(t, slices.Contains([]Action{TurnBack, Gone}, (<-answers).action), "nobody goes on")
+		require.True(t, slices.Contains([]Action{TurnBack, Gone}, testkit.Receive(t, answers).action), "nobody goes on")
 	}
 	require.Empty(t, f.gone)
 }

@@ -52,10 +52,12 @@ story() {
   plugin disable
   story "$BATS_TEST_TMPDIR/without"
   plugin enable
-  # Two checks run at once, and the app's own log lines come when they come.
+  # Two checks run at once, and the app's own log lines come when they come: the headings are compared in their
+  # order, the details sorted.
   for side in with without; do
     for file in "$BATS_TEST_TMPDIR/$side"/*-deploy "$BATS_TEST_TMPDIR/$side/config" "$BATS_TEST_TMPDIR/$side/scale"; do
-      grep -Ev 'app=probe|Healthcheck succeeded|Running healthcheck|^ *$' "$file" >"$file.lines" || true
+      grep -E '^(=====>|----->)' "$file" >"$file.headings" || true
+      grep -Ev '^(=====>|----->)|app=probe|^ *$' "$file" | sort >"$file.details"
       rm "$file"
     done
   done

@@ -29,11 +29,9 @@ teardown() {
 
 # requests_of CONTAINER: "NANOSECONDS PATH PROXIED" of each request in an app's own log.
 requests_of() {
-  local time path proxied
   docker logs "$1" 2>&1 |
-    sed -n 's/^\([^ ]*\) .* request .* path=\([^ ]*\) .* proxied=\([a-z]*\).*/\1 \2 \3/p' |
-    awk '{ split($1, t, /[-T:Z]/); printf "%.0f%09.0f %s %s\n", mktime(t[1] " " t[2] " " t[3] " " t[4] " " t[5] " " int(t[6]), 1),
-      (t[6] - int(t[6])) * 1e9, $2, $3 }'
+    sed -n 's/^\([^ ]*\) .* request .* path=\([^ ]*\) .* proxied=\([a-z]*\).*/\1 \2 \3/p' >"$BATS_TEST_TMPDIR/log"
+  cut -d ' ' -f 1 "$BATS_TEST_TMPDIR/log" | date --file=- +%s%N | paste -d ' ' - <(cut -d ' ' -f 2- "$BATS_TEST_TMPDIR/log")
 }
 
 access_log() { sed -n 's/^ *access_log *\([^ ;]*\).*/\1/p' "$DOKKU_ROOT/$1/nginx.conf" | head -n 1; }
@@ -59,9 +57,9 @@ access_log() { sed -n 's/^ *access_log *\([^ ;]*\).*/\1/p' "$DOKKU_ROOT/$1/nginx
   first=()
   for container in "${held[@]}"; do
     requests_of "$container" >"$BATS_TEST_TMPDIR/requests"
-    early=$(awk -v release="$release" '$1 < release && ($2 != "/healthz" || $3 != "false")' "$BATS_TEST_TMPDIR/requests")
+    early=$(awk -v release="$release" '$1 + 0 < release + 0 && ($2 != "/healthz" || $3 != "false")' "$BATS_TEST_TMPDIR/requests")
     assert_equal "$early" '' 'requests of a candidate before the release point that are not checks'
-    checks=$(awk -v release="$release" '$1 < release' "$BATS_TEST_TMPDIR/requests" | wc -l)
+    checks=$(awk -v release="$release" '$1 + 0 < release + 0' "$BATS_TEST_TMPDIR/requests" | wc -l)
     [ "$checks" -ge 1 ] || fail 'no check in the log of a candidate'
     first+=("$(awk '$3 == "true" { print $1; exit }' "$BATS_TEST_TMPDIR/requests")")
     echo "# ${container:0:12}: $checks checks before the release point, first request through the proxy $(((${first[-1]} - release) / 1000000)) ms after it" >&3

@@ -75,7 +75,7 @@ assert_refused() {
   echo "$GROUP-3" >>"$E2E_SHARED/groups"
   create_apps "$GROUP-3-dev" "$GROUP-3-prod"
   dokku graduate:add "$GROUP-3" portal "dev=$GROUP-3-dev" "prod=$GROUP-3-prod" >/dev/null
-  assert_refused "$GROUP-3-dev" 'deployed' -- dev prod --group "$GROUP-3" --yes
+  assert_refused "$GROUP-3-dev" deploy -- dev prod --group "$GROUP-3" --yes
   dokku graduate:destroy "$GROUP-3" --force >/dev/null
   remove_apps "$GROUP-3-dev" "$GROUP-3-prod"
 }

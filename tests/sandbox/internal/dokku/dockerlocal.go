@@ -2,9 +2,11 @@ package dokku
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -178,7 +180,9 @@ func dockerLocalPostDeploy(p *Proc, args []string) error {
 	}
 	p.info1("Renaming containers")
 	scale := p.scale(app)
-	for dyno, id := range p.stateFiles(app, "") {
+	files := p.stateFiles(app, "")
+	for _, dyno := range slices.Sorted(maps.Keys(files)) {
+		id := files[dyno]
 		process, _, _ := strings.Cut(dyno, ".")
 		if quantityOf(scale, process) < 0 {
 			p.verboseQuiet("Container type (%s) is no longer defined. Removing state", process)

@@ -140,6 +140,9 @@ func schedulerRun(p *Proc, args []string) error {
 
 func (p *Proc) createOneOff(app, tag, image string, env, command []string) (string, error) {
 	text := p.ask("docker-args-run", app, tag) + " " + p.ask("docker-args-process-run", app, "dockerfile", tag)
+	for _, pair := range env {
+		text += " --env=" + pair // to be split like all the rest: a caller may have quoted it
+	}
 	options, err := format.SplitWords(text)
 	if err != nil {
 		return "", p.fail("Cannot read docker options: %v", err)
@@ -154,9 +157,6 @@ func (p *Proc) createOneOff(app, tag, image string, env, command []string) (stri
 	}
 	if p.hasTTY() {
 		call = append(call, "--interactive", "--tty")
-	}
-	for _, pair := range env {
-		call = append(call, "--env="+pair)
 	}
 	if ttl := p.Env["DOKKU_RUN_TTL_SECONDS"]; ttl != "" {
 		call = append(call, "--label=com.dokku.active-deadline-seconds="+ttl)
