@@ -78,7 +78,7 @@ func lockGroup(host *dokku.Host, group string) (*flock.Flock, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, graduate.Errorf(graduate.Conflict, "group %s is being graduated already; wait until that graduation has ended", group)
+		return nil, graduate.Errorf(graduate.Conflict, "group %s is being graduated already: await it with dokku graduate:status %s, or dokku graduate:abort --group %s", group, group, group)
 	}
 	return lock, nil
 }

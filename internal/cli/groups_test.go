@@ -106,7 +106,7 @@ func TestDestroyWaitsForNoGraduation(t *testing.T) {
 	lock, err := lockGroup((&Call{Host: hostOf(t)}).Host, "shop")
 	require.NoError(t, err)
 	defer lock.Close()
-	s.fails([]string{"group shop is being graduated already; wait until that graduation has ended"}, "destroy", "shop", "--force")
+	s.fails([]string{"group shop is being graduated already: await it with dokku graduate:status shop, or dokku graduate:abort --group shop"}, "destroy", "shop", "--force")
 	s.ok("export", "shop")
 }
 

@@ -35,15 +35,19 @@ const tailLines = 20
 // Graduate takes a group from one environment to the next.
 func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 	host := dokku.FromEnv()
-	r, err := decide(ctx, s, host, o)
+	group, err := config.OpenStore().Find(o.Group, o.From, o.To)
 	if err != nil {
 		return refused(s, o, err)
 	}
-	lock, err := lockGroup(host, r.Group)
+	lock, err := lockGroup(host, group.Name)
 	if err != nil {
 		return refused(s, o, err)
 	}
 	defer lock.Close()
+	r, err := decide(ctx, s, host, group, o)
+	if err != nil {
+		return refused(s, o, err)
+	}
 	if len(r.Active()) == 0 {
 		return nothingToDo(s, r, o.Format)
 	}
@@ -62,11 +66,7 @@ func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 }
 
 // decide makes the run, or says why there can be none.
-func decide(ctx context.Context, s ui.Streams, host *dokku.Host, o RunOptions) (*graduate.Run, error) {
-	group, err := config.OpenStore().Find(o.Group, o.From, o.To)
-	if err != nil {
-		return nil, err
-	}
+func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, o RunOptions) (*graduate.Run, error) {
 	// What an earlier graduation has left is completed first, so that one failed run can never block the next.
 	quiet := s
 	if o.Format == "json" {

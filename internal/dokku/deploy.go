@@ -145,6 +145,9 @@ func (h *Host) saveLog(ctx context.Context, r *graduate.Run, id string) {
 	if err != nil {
 		return
 	}
+	if err := os.MkdirAll(filepath.Dir(r.Log("container"+name)), 0o700); err != nil {
+		return
+	}
 	file, err := os.OpenFile(r.Log("container"+name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return

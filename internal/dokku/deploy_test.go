@@ -84,7 +84,7 @@ func TestStopEndsDeploysWithTheirChildren(t *testing.T) {
 	ended()
 
 	require.Equal(t, "c9 another deploy i9\n", f.read("bin/containers"))
-	require.Equal(t, "it printed this (c1)\n", f.read("lib/data/graduate/runs/"+f.run.ID+"/logs/container-name-of-c1.log"))
+	require.Equal(t, "it printed this (c1)\n", f.read("lib/data/graduate/runs/"+f.run.ID+"/logs/container/name-of-c1.log"))
 	removed := f.read("lib/data/graduate/runs/" + f.run.ID + "/removed")
 	require.Contains(t, removed, "c1 i1\n")
 	require.Contains(t, removed, "c2 i1\n")

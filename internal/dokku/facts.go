@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -134,6 +135,9 @@ func (h *Host) revisionVariable(app string) string {
 	return "GIT_REV"
 }
 
+// publishing matches a word that publishes a port; what follows -p in the same word does not begin with a letter.
+var publishing = regexp.MustCompile(`^(-p([^[:alpha:]]|$)|-P$|--publish)`)
+
 // publishes tells whether a docker option of the app's deploy phase publishes a port.
 func (h *Host) publishes(app string) bool {
 	for _, file := range []string{
@@ -145,7 +149,7 @@ func (h *Host) publishes(app string) bool {
 			continue
 		}
 		for _, word := range strings.Fields(string(data)) {
-			if word == "-p" || word == "-P" || strings.HasPrefix(word, "--publish") {
+			if publishing.MatchString(word) {
 				return true
 			}
 		}

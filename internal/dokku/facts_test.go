@@ -130,11 +130,16 @@ func TestPublishedPorts(t *testing.T) {
 		want             bool
 	}{
 		{"short", "home/portal/DOCKER_OPTIONS_DEPLOY", "--restart=on-failure:10\n-p 8080:80\n", true},
+		{"short, in one word", "home/portal/DOCKER_OPTIONS_DEPLOY", "-p8080:80", true},
+		{"short, with an address", "home/portal/DOCKER_OPTIONS_DEPLOY", "-p[::1]:8080:80", true},
+		{"short, with =", "home/portal/DOCKER_OPTIONS_DEPLOY", "-p=8080:80", true},
 		{"all", "home/portal/DOCKER_OPTIONS_DEPLOY", "-P", true},
 		{"long", "home/portal/DOCKER_OPTIONS_DEPLOY", "--publish 8080:80", true},
 		{"with =", "lib/config/docker-options/portal/_default_.deploy", "--publish=8080:80", true},
 		{"all, long", "lib/config/docker-options/portal/_default_.deploy", "--publish-all", true},
 		{"none", "home/portal/DOCKER_OPTIONS_DEPLOY", "--restart=on-failure:10\n-v /x:/p -pids\n", false},
+		{"options that begin alike", "home/portal/DOCKER_OPTIONS_DEPLOY", "--privileged --pid=host --pids-limit 9 --pull never", false},
+		{"another command's password", "home/portal/DOCKER_OPTIONS_DEPLOY", "--health-cmd 'mysqladmin ping -pSecret'", false},
 		{"of another phase", "home/portal/DOCKER_OPTIONS_RUN", "-p 8080:80", false},
 		{"of another app", "home/ws/DOCKER_OPTIONS_DEPLOY", "-p 8080:80", false},
 	} {

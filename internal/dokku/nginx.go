@@ -122,7 +122,9 @@ func keep(path string) (undo func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() error {
-		return renameio.WriteFile(path, before, 0o600, renameio.WithExistingPermissions())
-	}, nil
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return replaceFile(path, before, info.Mode().Perm()) }, nil
 }

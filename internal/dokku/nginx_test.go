@@ -88,3 +88,15 @@ fn-nginx-vhosts-nginx-init-cmd() { echo "$1 $APP" >>"$NOTES"; }`)
 	require.NoError(t, os.RemoveAll(filepath.Join(f.dir, "available")))
 	require.Error(t, f.ReloadNginx(t.Context(), "portal"))
 }
+
+func TestKeepKeepsTheMode(t *testing.T) {
+	f := newFixture(t)
+	f.write("home/portal/nginx.conf", "of today")
+	undo, err := keep(f.NginxConf("portal"))
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(f.NginxConf("portal"))) // as our nginx-pre-reload does
+	require.NoError(t, undo())
+	info, err := os.Stat(f.NginxConf("portal"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o644), info.Mode().Perm())
+}

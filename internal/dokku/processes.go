@@ -102,8 +102,8 @@ func startTime(pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, rest, _ := strings.Cut(string(data), ") ")
-	fields := strings.Fields(rest)
+	// The command's name stands in brackets, and may have some itself.
+	fields := strings.Fields(string(data)[strings.LastIndexByte(string(data), ')')+1:])
 	if len(fields) < 20 {
 		return "", fmt.Errorf("/proc/%d/stat is too short", pid)
 	}

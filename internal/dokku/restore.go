@@ -42,57 +42,77 @@ func (h *Host) Restore(ctx context.Context, r *graduate.Run) error {
 
 func (h *Host) restore(ctx context.Context, r *graduate.Run, a *graduate.App) error {
 	path := filepath.Join(h.snapshotDir(r), a.Target+".tar")
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if !exists(path) {
 		return nil // the run ended before it touched this app
 	}
+	before, err := archived(path)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	before, err := restoreFiles(file)
-	if err != nil {
-		return err
-	}
+	// What was not there goes first: it may stand where something has to be put back.
 	if err := h.removeOthers(a.Target, before); err != nil {
+		return err
+	}
+	if err := restoreFiles(path); err != nil {
 		return err
 	}
 	return h.restoreTags(ctx, r, a)
 }
 
-// restoreFiles puts back each file of an archive that differs, and returns all its paths.
-func restoreFiles(r io.Reader) (map[string]bool, error) {
-	before := map[string]bool{}
-	archive := tar.NewReader(r)
+// archived lists the paths of an archive with the types of what stood there.
+func archived(path string) (map[string]fs.FileMode, error) {
+	before := map[string]fs.FileMode{}
+	return before, eachEntry(path, func(path string, header *tar.Header, _ io.Reader) error {
+		before[path] = header.FileInfo().Mode().Type()
+		return nil
+	})
+}
+
+// restoreFiles puts back each entry of an archive that differs.
+func restoreFiles(path string) error {
+	return eachEntry(path, func(path string, header *tar.Header, r io.Reader) error {
+		switch header.Typeflag {
+		case tar.TypeDir:
+			return restoreDir(path, header.FileInfo().Mode().Perm())
+		case tar.TypeSymlink:
+			return restoreLink(path, header.Linkname)
+		default:
+			return restoreFile(path, header.FileInfo().Mode().Perm(), r)
+		}
+	})
+}
+
+// eachEntry reads an archive.
+func eachEntry(path string, visit func(path string, header *tar.Header, r io.Reader) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	archive := tar.NewReader(file)
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return before, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		path := strings.TrimSuffix(header.Name, "/")
-		before[path] = true
-		switch header.Typeflag {
-		case tar.TypeDir:
-			err = restoreDir(path, header.FileInfo().Mode())
-		case tar.TypeSymlink:
-			err = restoreLink(path, header.Linkname)
-		default:
-			err = restoreFile(path, header.FileInfo().Mode().Perm(), archive)
-		}
-		if err != nil {
-			return nil, err
+		if err := visit(strings.TrimSuffix(header.Name, "/"), header, archive); err != nil {
+			return err
 		}
 	}
 }
 
 func restoreDir(path string, mode fs.FileMode) error {
-	if info, err := os.Lstat(path); err == nil && info.IsDir() {
-		return nil
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(path, mode)
 	}
-	return os.MkdirAll(path, mode.Perm())
+	if err != nil || info != nil && info.Mode().Perm() == mode {
+		return err
+	}
+	return os.Chmod(path, mode)
 }
 
 func restoreLink(path, target string) error {
@@ -113,16 +133,30 @@ func restoreFile(path string, mode fs.FileMode, r io.Reader) error {
 			return nil
 		}
 	}
-	return renameio.WriteFile(path, want, mode, renameio.IgnoreUmask())
+	return replaceFile(path, want, mode)
 }
 
-// removeOthers removes the files of an app's places that were not there before.
-func (h *Host) removeOthers(app string, before map[string]bool) error {
+// replaceFile puts a file with exactly this mode in place, in one step.
+func replaceFile(path string, data []byte, mode fs.FileMode) error {
+	file, err := renameio.NewPendingFile(path, renameio.WithPermissions(mode), renameio.IgnoreUmask())
+	if err != nil {
+		return err
+	}
+	defer file.Cleanup()
+	if _, err := file.Write(data); err != nil {
+		return err
+	}
+	return file.CloseAtomicallyReplace()
+}
+
+// removeOthers removes what was not there before in an app's places, or was something else.
+func (h *Host) removeOthers(app string, before map[string]fs.FileMode) error {
 	for _, place := range h.places(app) {
 		var dirs []string
 		err := walk(place, func(path string, info fs.FileInfo) error {
+			was, there := before[path]
 			switch {
-			case before[path]:
+			case there && was == info.Mode().Type():
 				return nil
 			case info.IsDir():
 				dirs = append(dirs, path)
@@ -219,7 +253,7 @@ func dropLines(path string, words []string) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, []byte(kept.String()), info.Mode().Perm(), renameio.IgnoreUmask())
+	return replaceFile(path, []byte(kept.String()), info.Mode().Perm())
 }
 
 // removeTemporary removes the temporary files of deploys that were cut off (mktemp /tmp/dokku-$DOKKU_PID-*).

@@ -269,3 +269,49 @@ func TestDeploysAreKeptOffWhileTheTargetsAreClosed(t *testing.T) {
 	require.NoError(t, f.Open(t.Context(), f.run), "a second time")
 	require.FileExists(t, f.lockFile("portal"), "the lock is another's now")
 }
+
+func TestRestorePutsBackModes(t *testing.T) {
+	f := deployed(t)
+	file, dir := filepath.Join(f.dir, "home/portal/ENV"), filepath.Join(f.dir, "home/portal/nginx.conf.d")
+	require.NoError(t, os.Chmod(dir, 0o750))
+	require.NoError(t, f.snapshot(t.Context(), f.run, f.app))
+	require.NoError(t, os.Chmod(file, 0o644)) // was 0600
+	require.NoError(t, os.Chmod(dir, 0o777))
+	require.NoError(t, f.restore(t.Context(), f.run, f.app))
+	for path, want := range map[string]os.FileMode{file: 0o600, dir: 0o750} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, want, info.Mode().Perm(), path)
+	}
+}
+
+func TestAnAppCalledAppPortalIsAnother(t *testing.T) {
+	f := newFixture(t)
+	f.write("home/portal/ENV", "")
+	f.write("lib/data/ps/app-portal/Procfile", "web: old\n")
+	require.NoError(t, f.snapshot(t.Context(), f.run, f.app))
+	f.write("lib/data/ps/app-portal/Procfile", "web: new\n") // a deploy of the app "app-portal"
+	require.NoError(t, f.restore(t.Context(), f.run, f.app))
+	require.Equal(t, "web: new\n", f.read("lib/data/ps/app-portal/Procfile"))
+}
+
+func TestACopyThatIsWholeIsKept(t *testing.T) {
+	f := deployed(t)
+	require.NoError(t, f.snapshot(t.Context(), f.run, f.app))
+	f.write("home/portal/ENV", "changed by the run")
+	require.NoError(t, f.snapshot(t.Context(), f.run, f.app))
+	require.NoError(t, f.restore(t.Context(), f.run, f.app))
+	require.Equal(t, "export A='1'\n", f.read("home/portal/ENV"))
+}
+
+func TestAFileThatBecameAFolder(t *testing.T) {
+	f := deployed(t)
+	before := belongings(f)
+	require.NoError(t, f.snapshot(t.Context(), f.run, f.app))
+	for name, in := range map[string]string{"home/portal/refs/heads/master": "/x", "home/portal/nginx.conf.d": ""} { // and the reverse
+		require.NoError(t, os.RemoveAll(filepath.Join(f.dir, name)))
+		f.write(name+in, "ref")
+	}
+	require.NoError(t, f.restore(t.Context(), f.run, f.app))
+	require.Equal(t, before, belongings(f))
+}

@@ -27,7 +27,7 @@ var notCopied = []string{"objects", "logs", "cache", "FETCH_HEAD"}
 // places lists the folders that belong to an app: its repository, and its data and properties of every plugin.
 func (h *Host) places(app string) []string {
 	places := []string{h.appDir(app)}
-	for _, pattern := range []string{"data/*/" + app, "data/*/app-" + app, "config/*/" + app} {
+	for _, pattern := range []string{"data/*/" + app, "data/*-vhosts/app-" + app, "config/*/" + app} {
 		found, _ := filepath.Glob(filepath.Join(h.Lib, pattern))
 		for _, place := range found {
 			rel, _ := filepath.Rel(filepath.Join(h.Lib, "data"), place)
@@ -47,6 +47,9 @@ func (h *Host) snapshotDir(r *graduate.Run) string { return filepath.Join(r.Dir,
 // snapshot copies the files and image tags of a target. A copy that is whole already is kept.
 func (h *Host) snapshot(ctx context.Context, r *graduate.Run, a *graduate.App) error {
 	dir := h.snapshotDir(r)
+	if exists(filepath.Join(dir, a.Target+".tar")) {
+		return nil
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

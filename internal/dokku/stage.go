@@ -196,9 +196,10 @@ func (h *Host) filesOfImage(ctx context.Context, r *graduate.Run, a *graduate.Ap
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}
-		// A file that is not in the image is not in the version either.
 		_, err := h.docker(ctx, "container", "cp", id+":"+filepath.Join("/", folder, name), to)
-		if err != nil && ctx.Err() != nil {
+		// A file that is not in the image is not in the version either. One that is there by now was copied: for
+		// others than root docker fails when it sets the owner.
+		if err != nil && !exists(to) && !strings.Contains(strings.ToLower(err.Error()), "could not find the file") {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package dokku
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,4 +117,11 @@ func TestStagingSaysWhatCannotBeCarriedOver(t *testing.T) {
 			require.Equal(t, "img/old:1", f.read("lib/config/git/portal/source-image"))
 		})
 	}
+}
+
+func TestAFileThatCannotBeCopiedIsSaid(t *testing.T) {
+	f := stageable(t)
+	f.write("bin/image/app/Procfile", "web: x\n")
+	f.write("bin/fails", "container cp")
+	require.Error(t, f.Stage(t.Context(), f.run, f.app, io.Discard))
 }

@@ -104,6 +104,9 @@ func (h *Host) editAppJSON(r *graduate.Run, a *graduate.App, change func(map[str
 		if err := decoder.Decode(&doc); err != nil {
 			return fmt.Errorf("app.json of %s: %w", a.Source, err)
 		}
+		if doc == nil { // the file says null
+			doc = map[string]any{}
+		}
 	}
 	change(doc)
 	if len(doc) == 0 {

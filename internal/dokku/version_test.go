@@ -174,3 +174,9 @@ func TestReleaseTasksInDokkusOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, tasks)
 }
+
+func TestAnAppJSONOfNull(t *testing.T) {
+	f := newFixture(t)
+	f.write(f.underWay(f.appJSON()), "null")
+	require.NoError(t, f.startTogether(f.run, f.app, []graduate.Process{{Type: "web", Count: 2}}))
+}

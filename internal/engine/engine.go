@@ -42,6 +42,12 @@ var ErrStopped = errors.New("stopped")
 func (e *Engine) Drive(ctx context.Context, r *graduate.Run, state graduate.State) (graduate.State, error) {
 	var reason error
 	for !state.Ended() {
+		if needsRecord(state) && ctx.Err() != nil { // cancelled while a phase came to a good end
+			reason = errors.Join(reason, context.Cause(ctx))
+			e.note(r, graduate.Event{Type: graduate.EventFailure, State: string(state), Message: context.Cause(ctx).Error()})
+			state = graduate.Aborting
+			continue
+		}
 		if err := e.enter(r, state); err != nil && needsRecord(state) {
 			reason = errors.Join(reason, err)
 			state = graduate.Aborting

@@ -245,3 +245,19 @@ func TestWhateverFailsARunEndsRight(t *testing.T) {
 		}
 	})
 }
+
+func TestACancelledRunIsNotReleased(t *testing.T) {
+	before, _ := working()
+	for i, at := range before {
+		t.Run(string(at), func(t *testing.T) {
+			s := newStory(t)
+			s.runs[at] = func(context.Context) error { s.cancel(errBroken); return nil } // it ends well all the same
+			state, err := s.drive()
+			require.Equal(t, graduate.Restored, state)
+			require.ErrorIs(t, err, errBroken)
+			next := append(before, graduate.Release)[i+1]
+			want := append(way(before[:i+1]...), "failure "+string(next)+": broken")
+			require.Equal(t, append(want, back()...), s.trace)
+		})
+	}
+}

@@ -39,13 +39,13 @@ type Error struct {
 // Error returns the one line.
 func (e *Error) Error() string { return e.Message }
 
-// Unwrap returns the error that %w wrapped.
+// Unwrap returns what the message was made of, for errors.Is and errors.As.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Errorf makes an Error; %w works as in fmt.Errorf.
 func Errorf(code Code, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+	return &Error{Code: code, Message: err.Error(), cause: err}
 }
 
 // CodeOf is the class of an error: that of the outermost Error in its chain, Internal for others.

@@ -42,7 +42,12 @@ func TestErrorfKeepsTheCause(t *testing.T) {
 	err := Errorf(Aborted, "portal: %w; see %s", fs.ErrPermission, "log")
 	require.EqualError(t, err, "portal: permission denied; see log")
 	require.ErrorIs(t, err, fs.ErrPermission)
-	require.Nil(t, errors.Unwrap(Errorf(Invalid, "100%%")))
+	two := Errorf(Aborted, "%w, %w", fs.ErrPermission, fs.ErrExist)
+	require.ErrorIs(t, two, fs.ErrPermission)
+	require.ErrorIs(t, two, fs.ErrExist)
+	none := Errorf(Invalid, "100%%")
+	require.EqualError(t, none, "100%")
+	require.EqualError(t, errors.Unwrap(none), "100%", "what was formatted, which wraps nothing")
 }
 
 func TestStepErrorNamesTheHookOrTheApp(t *testing.T) {

@@ -61,15 +61,15 @@ func HookKinds() []HookKind { return []HookKind{HookPre, HookPost, HookLive, Hoo
 
 // Hook is a step of the group itself, run once per graduation.
 type Hook struct {
-	Kind HookKind
-	Name string
+	Kind HookKind `json:"kind"`
+	Name string   `json:"name"`
 	// Role and Command make a container hook: the command runs in a one-off container of the role's new image.
-	Role    string
-	Command []string
+	Role    string   `json:"role,omitempty"`
+	Command []string `json:"command,omitempty"`
 	// Host makes a host hook: the base name of an executable in the plugin's hooks folder.
-	Host string
+	Host string `json:"host,omitempty"`
 	// Timeout ends the hook; zero means DefaultHookTimeout.
-	Timeout time.Duration
+	Timeout time.Duration `json:"timeout,omitempty"`
 }
 
 // When the apps' own release tasks run.
@@ -89,9 +89,9 @@ const (
 // Settings of a group. A zero field means the default.
 type Settings struct {
 	// ReleaseTasks says when the apps' own release tasks run: hold, before or skip.
-	ReleaseTasks string
+	ReleaseTasks string `json:"release_tasks,omitempty"`
 	// StartTimeout bounds each start phase (building nothing, only starting and checking).
-	StartTimeout time.Duration
+	StartTimeout time.Duration `json:"start_timeout,omitempty"`
 }
 
 // Deadline is the hook's time-out with the default filled in.

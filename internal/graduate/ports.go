@@ -74,6 +74,8 @@ type Barrier interface {
 	Held() []Candidate
 	// Wait returns when want candidates of each key (Key) wait, or with the context's error.
 	Wait(ctx context.Context, want map[Key]int) error
+	// Seal says that the release point has come: nobody can turn the run back any more.
+	Seal()
 	// Release lets the candidates of one process type of an app go.
 	Release(k Key)
 	// OnLost sets what is called when a candidate goes away while it waits.

@@ -3,7 +3,6 @@ package graduate
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -108,9 +107,7 @@ func (r *Run) HooksOf(kind HookKind) []Hook {
 }
 
 // Log is the path of the log with that name: an app's deploy or a hook.
-func (r *Run) Log(name string) string {
-	return filepath.Join(r.Dir, "logs", strings.ReplaceAll(name, "/", "-")+".log")
-}
+func (r *Run) Log(name string) string { return filepath.Join(r.Dir, "logs", name+".log") }
 
 // Journal is the path of the run's journal.
 func (r *Run) Journal() string { return filepath.Join(r.Dir, "journal.jsonl") }

@@ -182,14 +182,71 @@ func TestAPersonAborts(t *testing.T) {
 	require.Equal(t, "ann", testkit.Receive(t, asked))
 	waiting(t, web) // until the engine closes the barrier
 
-	action, _ = Abort(f.run.Socket, "01k", "ann")
-	require.NotEqual(t, TurnBack, action, "another run is not turned back")
-	f.Release(graduate.Key{App: "portal", Process: "web"})
-	action, reason := Abort(f.run.Socket, "01j", "ann")
+	action, reason := Abort(f.run.Socket, "01k", "ann")
+	require.Equal(t, answer{GoOn, "this is the coordinator of another graduation"}, answer{action, reason})
+	f.Seal() // the switch and the promotion run, nobody was released yet
+	action, reason = Abort(f.run.Socket, "01j", "ann")
 	require.Equal(t, answer{GoOn, "it is past its release point"}, answer{action, reason})
+	waiting(t, web)
+	f.Release(graduate.Key{App: "portal", Process: "web"})
 	require.Equal(t, GoOn, testkit.Receive(t, web).action)
 	require.NoError(t, f.Close())
 	require.Empty(t, asked)
 	action, _ = Abort(f.run.Socket, "01j", "ann")
 	require.Equal(t, Gone, action)
+}
+
+func TestCloseDoesNotWaitForTheSilent(t *testing.T) {
+	f := open(t)
+	conn, err := net.Dial("unix", f.run.Socket)
+	require.NoError(t, err)
+	defer conn.Close()
+	f.hold(candidate("portal", "web", 1)) // so the first was accepted
+	began := time.Now()
+	require.NoError(t, f.Close())
+	require.Less(t, time.Since(began), helloTimeout/2)
+}
+
+func TestCountedOnlyWhenJournaled(t *testing.T) {
+	f := open(t)
+	entered, journaled := make(chan struct{}), make(chan struct{})
+	f.Server.arrived = func(graduate.Candidate) { close(entered); <-journaled }
+	web := f.arrive(candidate("portal", "web", 1))
+	testkit.Receive(t, entered)
+	want := map[graduate.Key]int{{App: "portal", Process: "web"}: 1}
+	require.ErrorIs(t, f.Wait(noTime(), want), errNotYet)
+	close(journaled)
+	require.NoError(t, f.Wait(t.Context(), want))
+	waiting(t, web)
+}
+
+// TestWhatHappensWhileACandidateIsJournaled: it is told so although it was not counted yet.
+func TestWhatHappensWhileACandidateIsJournaled(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		then func(*Server)
+		want Action
+	}{
+		{"its process type is released", func(s *Server) { s.Release(graduate.Key{App: "portal", Process: "web"}) }, GoOn},
+		{"the run is aborted", func(s *Server) { go s.Close() }, TurnBack}, // it awaits the candidate
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := open(t)
+			entered, journaled := make(chan struct{}), make(chan struct{})
+			f.Server.arrived = func(graduate.Candidate) { close(entered); <-journaled }
+			web := f.arrive(candidate("portal", "web", 1))
+			testkit.Receive(t, entered)
+			c.then(f.Server)
+			if c.want == TurnBack {
+				require.Eventually(t, func() bool {
+					f.Server.mu.Lock()
+					defer f.Server.mu.Unlock()
+					return f.Server.closed
+				}, 10*time.Second, time.Millisecond)
+			}
+			close(journaled)
+			require.Equal(t, c.want, testkit.Receive(t, web).action)
+			require.Empty(t, f.Held())
+		})
+	}
 }

@@ -30,7 +30,10 @@ type Server struct {
 	lost     func(graduate.Candidate)
 	arrived  func(graduate.Candidate)
 	abort    func(by string)
+	sealed   bool
 	closed   bool
+	// silent are the connections that have not yet said who they are.
+	silent   map[net.Conn]struct{}
 	handlers sync.WaitGroup
 }
 
@@ -46,6 +49,7 @@ var _ graduate.Barrier = (*Server)(nil)
 func NewServer(arrived func(graduate.Candidate)) *Server {
 	return &Server{
 		waiting:  map[*waiter]struct{}{},
+		silent:   map[net.Conn]struct{}{},
 		changed:  make(chan struct{}),
 		released: map[graduate.Key]bool{},
 		lost:     func(graduate.Candidate) {},
@@ -88,7 +92,12 @@ func (s *Server) serve(conn net.Conn) {
 	reader := bufio.NewReader(conn)
 	var a arrival
 	_ = conn.SetReadDeadline(time.Now().Add(helloTimeout))
-	if err := json.NewDecoder(reader).Decode(&a); err != nil {
+	if !s.listenTo(conn) {
+		return
+	}
+	err := json.NewDecoder(reader).Decode(&a)
+	s.hasSpoken(conn)
+	if err != nil {
 		return
 	}
 	_ = conn.SetReadDeadline(time.Time{})
@@ -114,12 +123,39 @@ func (s *Server) serve(conn net.Conn) {
 	}
 }
 
+// listenTo notes a connection that has not spoken yet, so that Close need not wait for it.
+func (s *Server) listenTo(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.silent[conn] = struct{}{}
+	return true
+}
+
+func (s *Server) hasSpoken(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.silent, conn)
+}
+
+// Seal says that the release point is passed.
+func (s *Server) Seal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+}
+
 // turnBack answers a person who asks for an abort.
 func (s *Server) turnBack(a arrival) verdict {
 	s.mu.Lock()
-	late, abort := len(s.released) > 0 || s.closed || a.Run != s.run, s.abort
+	other, late, abort := a.Version != protocolVersion || a.Run != s.run, s.sealed || s.closed, s.abort
 	s.mu.Unlock()
-	if late {
+	switch {
+	case other:
+		return verdict{protocolVersion, GoOn, "this is the coordinator of another graduation"}
+	case late:
 		return verdict{protocolVersion, GoOn, "it is past its release point"}
 	}
 	abort(a.Abort)
@@ -145,9 +181,18 @@ func (s *Server) admit(a arrival, w *waiter) bool {
 		s.mu.Unlock()
 		return true
 	}
-	s.waiting[w] = struct{}{}
 	s.mu.Unlock()
 	s.arrived(w.candidate) // journaled before anybody counts it
+	s.mu.Lock()
+	switch key := (graduate.Key{App: a.App, Process: a.Process}); {
+	case s.closed:
+		w.verdict <- verdict{protocolVersion, TurnBack, "the graduation was aborted"}
+	case s.released[key]:
+		w.verdict <- verdict{protocolVersion, GoOn, ""}
+	default:
+		s.waiting[w] = struct{}{}
+	}
+	s.mu.Unlock()
 	s.notify()
 	return true
 }
@@ -248,6 +293,9 @@ func (s *Server) Close() error {
 	for w := range s.waiting {
 		delete(s.waiting, w)
 		w.verdict <- verdict{protocolVersion, TurnBack, "the graduation was aborted"}
+	}
+	for conn := range s.silent {
+		_ = conn.Close()
 	}
 	dir := filepath.Dir(s.listener.Addr().String())
 	err := s.listener.Close()

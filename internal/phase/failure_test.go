@@ -245,3 +245,10 @@ func TestADeployThatBreaksAfterTheReleasePoint(t *testing.T) {
 		require.Equal(t, s.run.Log("ws"), step.Log)
 	})
 }
+
+func TestACompletedDeployIsNoFailure(t *testing.T) {
+	tell(t, broken("deployed ws web"), func(_ *testing.T, s *story) {
+		s.order("deployed ws web", "complete ws web", "retire ws")
+		s.live()
+	})
+}

@@ -36,7 +36,7 @@ func (p pre) Undo(ctx context.Context, r *graduate.Run) error {
 		// One that fails keeps neither the others nor the target's restoring from going on; it is told at the end.
 		if err := p.hook(ctx, r, h); err != nil {
 			p.Emit(graduate.Event{Type: graduate.EventNotice, Hook: name, Log: r.Log(name),
-				Message: fmt.Sprintf("abort hook %s failed: what it was to undo is left (%v); its log is %s", h.Name, errors.Unwrap(err), r.Log(name))})
+				Message: fmt.Sprintf("hook %s failed: what it was to undo is left (%v); its log is %s", name, errors.Unwrap(err), r.Log(name))})
 		}
 	}
 	return nil

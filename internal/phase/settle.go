@@ -39,14 +39,14 @@ func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App) er
 	for _, p := range processes {
 		key := graduate.Key{App: a.Target, Process: p.Type}
 		s.Barrier.Release(key)
-		mine, err := s.wait(ctx, key)
-		if mine && err == nil || p.Count == 0 {
+		mine, broken := s.wait(ctx, key)
+		if mine && broken == nil || p.Count == 0 {
 			continue
 		}
 		// A deploy that an earlier coordinator began, or that broke after the release point, is completed.
-		err = errors.Join(err, withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Complete(ctx, r, a, p.Type, log) }))
+		err := withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Complete(ctx, r, a, p.Type, log) })
 		if err != nil {
-			return fmt.Errorf("the new version is live, but Dokku's deploy of %s did not end well (%w)", p.Type, err)
+			return fmt.Errorf("the new version is live, but the deploy of %s did not end well (%w)", p.Type, errors.Join(broken, err))
 		}
 	}
 	err = withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Retire(ctx, r, a, log) })

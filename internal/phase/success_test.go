@@ -17,7 +17,7 @@ func TestASetGoesLiveTogether(t *testing.T) {
 		s.order("state prepare", "close", "state stage", "stage ws", "state pre", "hook pre/backup", "state start",
 			"state hold", "state post", "hook post/migrate", "hook post/smoke",
 			"state rest", "deploy ws worker", "held ws worker.1", "state switch", "proxy prepare",
-			"state release", "proxy switch", "promote ws", "state settle", "barrier release ws web", "deployed ws web",
+			"barrier seal", "state release", "proxy switch", "promote ws", "state settle", "barrier release ws web", "deployed ws web",
 			"barrier release ws worker", "deployed ws worker", "retire ws", "proxy settle", "barrier close",
 			"state live", "hook live/tell", "state finish", "finish ws", "open")
 		for _, app := range []string{"portal", "ws"} {

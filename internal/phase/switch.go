@@ -15,7 +15,12 @@ type swap struct {
 func (swap) State() graduate.State { return graduate.Switch }
 
 func (s swap) Run(ctx context.Context, r *graduate.Run) error {
-	return s.Proxy.Prepare(ctx, r, s.Barrier.Held())
+	if err := s.Proxy.Prepare(ctx, r, s.Barrier.Held()); err != nil {
+		return err
+	}
+	// The release record follows at once: whoever asks for an abort from now on must not be told that it turns back.
+	s.Barrier.Seal()
+	return nil
 }
 
 func (s swap) Undo(ctx context.Context, r *graduate.Run) error { return s.Proxy.Undo(ctx, r) }

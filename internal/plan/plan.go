@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -40,8 +39,13 @@ func Make(ctx context.Context, in Inspector, g *graduate.Group, o Options) ([]*g
 	var refused *multierror.Error
 	for _, role := range g.Roles {
 		source, target := facts[role.Apps[o.From]], facts[role.Apps[o.To]]
-		if err := cmp.Or(refuseSource(g, source), refuseTarget(target)); err != nil {
-			refused = multierror.Append(refused, err)
+		ok := true
+		for _, err := range []error{refuseSource(g, source), refuseTarget(target)} {
+			if err != nil {
+				refused, ok = multierror.Append(refused, err), false
+			}
+		}
+		if !ok {
 			continue
 		}
 		a := &graduate.App{

@@ -60,6 +60,9 @@ func link(r *graduate.Run) string { return filepath.Join(dir(r), "now") }
 
 // Prepare writes every app's file with its includes, and tests the whole configuration.
 func (n *Nginx) Prepare(ctx context.Context, r *graduate.Run, held []graduate.Candidate) error {
+	if err := n.Undo(ctx, r); err != nil { // of a Prepare before, whose includes are no present
+		return err
+	}
 	for _, side := range []string{"old", "new"} {
 		if err := os.MkdirAll(filepath.Join(dir(r), side), 0o755); err != nil {
 			return err

@@ -241,3 +241,13 @@ func TestWhatFailsIsSaid(t *testing.T) {
 	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal")))
 	require.ErrorIs(t, n.Switch(t.Context(), m.run), m.reload)
 }
+
+func TestPrepareAgain(t *testing.T) {
+	m, n := newMachine(t, "portal")
+	m.rendered["portal"] = conf("portal", "127.255.255.254")
+	before := m.read("portal")
+	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal")))
+	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal")))
+	require.NoError(t, n.Undo(t.Context(), m.run))
+	require.Equal(t, before, m.read("portal"))
+}

@@ -13,6 +13,9 @@ func upstreamPattern(app string) *regexp.Regexp {
 
 var serverLine = regexp.MustCompile(`(?m)^[ \t]*server[ \t]+[^;{}]+;[ \t]*\n?`)
 
+// serverWord finds each server of an upstream, wherever it stands in its line.
+var serverWord = regexp.MustCompile(`(?:^|[\s;{])server[ \t]`)
+
 // block is one upstream of an app's file.
 type block struct {
 	// name is APP-PORT, port its container port.
@@ -36,6 +39,9 @@ func blocks(conf, app string) ([]block, error) {
 			if strings.TrimSpace(conf[m[6]+lines[i-1][1]:m[6]+lines[i][0]]) != "" {
 				return nil, fmt.Errorf("upstream %s has other lines between its servers", b.name)
 			}
+		}
+		if len(lines) != len(serverWord.FindAllStringIndex(conf[m[6]:m[7]], -1)) {
+			return nil, fmt.Errorf("upstream %s has several servers in one line", b.name)
 		}
 		b.start, b.end = m[6]+lines[0][0], m[6]+lines[len(lines)-1][1]
 		b.servers = conf[b.start:b.end]

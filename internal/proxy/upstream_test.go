@@ -72,6 +72,10 @@ func TestShapesThatAreUnknown(t *testing.T) {
 		{"an include", "upstream portal-5000 {\n  include /somewhere;\n}\n", "upstream portal-5000 has no servers"},
 		{"lines between", "upstream portal-5000 {\n  server 172.17.0.2:5000;\n  keepalive 32;\n  server 172.17.0.3:5000;\n}\n",
 			"upstream portal-5000 has other lines between its servers"},
+		{"several servers in one line", "upstream portal-5000 { server 10.0.0.1:5000; server 10.0.0.2:5000; }\n",
+			"upstream portal-5000 has several servers in one line"},
+		{"two in the second line", "upstream portal-5000 {\n  server 10.0.0.1:5000;\n  server 10.0.0.2:5000;server 10.0.0.3:5000;\n}\n",
+			"upstream portal-5000 has several servers in one line"},
 		{"one of two is unknown", upstream("portal", "5000", "172.17.0.2") + "upstream portal-9000 {\n}\n", "upstream portal-9000 has no servers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

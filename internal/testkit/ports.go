@@ -146,6 +146,9 @@ func (b *Barrier) Wait(ctx context.Context, want map[graduate.Key]int) error {
 	}
 }
 
+// Seal notes "barrier seal".
+func (b *Barrier) Seal() { _ = b.world.call(context.Background(), "barrier seal") }
+
 // Release notes "barrier release APP TYPE".
 func (b *Barrier) Release(k graduate.Key) {
 	_ = b.world.call(context.Background(), "barrier release %s %s", k.App, k.Process)

@@ -77,6 +77,7 @@ func (l *live) Event(e graduate.Event) {
 }
 
 func (l *live) set(app, text string, e graduate.Event) {
+	text = strings.Join(strings.Fields(text), " ") // a row is one line
 	for i := range l.rows {
 		if l.rows[i].app == app {
 			l.rows[i] = row{app, text, e.Time, e.State == graduate.AppStarting || e.State == graduate.AppReleased}

@@ -202,3 +202,16 @@ func TestEventsFromSeveralSidesAreWholeLines(t *testing.T) {
 		}
 	}
 }
+
+func TestAMessageWithALineEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		screen := &terminal{}
+		l := NewRenderer(Streams{Out: screen, TTY: true}, "")
+		l.Event(graduate.Event{Type: graduate.EventRun, Plan: &graduate.Run{Group: "shop", Apps: []*graduate.App{portal()}}})
+		l.Event(graduate.Event{Type: graduate.EventApp, App: "portal", State: graduate.AppFailed, Message: "first\nsecond"})
+		l.Event(graduate.Event{Type: graduate.EventNotice, Message: "x"})
+		l.Event(graduate.Event{Type: graduate.EventNotice, Message: "y"})
+		l.Close()
+		require.Len(t, screen.screen(), 4, "%q", screen.screen())
+	})
+}

@@ -75,6 +75,9 @@ func sentence(r *graduate.Run, e graduate.Event, began map[string]time.Time) str
 	case graduate.EventRun:
 		return fmt.Sprintf("%sGraduating %s from %s to %s (%s)", title, e.Plan.Group, e.Plan.From, e.Plan.To, e.Plan.ID)
 	case graduate.EventState:
+		if r == nil {
+			return "" // the run has not been told yet
+		}
 		return stateSentence(r, graduate.State(e.State))
 	case graduate.EventApp:
 		return appSentence(e)
@@ -128,6 +131,6 @@ func hookSentence(e graduate.Event, began map[string]time.Time) string {
 	case graduate.HookSucceeded:
 		return fmt.Sprintf("       %s succeeded in %s", e.Hook, e.Time.Sub(began[e.Hook]).Round(100*time.Millisecond))
 	default:
-		return fmt.Sprintf("       %s failed: %s", e.Hook, strings.TrimSpace(e.Message))
+		return fmt.Sprintf("       %s failed: %s", e.Hook, strings.Join(strings.Fields(e.Message), " "))
 	}
 }

@@ -263,7 +263,7 @@ END
   take_state
   graduate
   [ "$status" -eq 2 ] || [ "$status" -eq 4 ] || fail "exit code $status: $(cat "$ERRORS")"
-  assert_one_error_line 'post/fails' 'abort/undo'
+  assert_one_error_line 'post/fails' 'abort.*undo'
   assert_equal "$(jq --raw-output 'select(.type == "hook" and .state != "started") | "\(.hook) \(.state)"' "$EVENTS" | tr '\n' ' ')" \
     'post/fails failed abort/undo failed abort/last succeeded ' 'hooks'
   remove_hooks
