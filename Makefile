@@ -28,7 +28,7 @@ demo-clean: ## remove all that the demo made
 	@tests/demo/demo clean
 
 bench: ## benchmarks
-	@go test -run '^$$' -bench . ./...
+	@uname -srm; nproc; go test -run "^$$" -bench . ./...  | grep -v "no test files\|^ok\|^PASS"
 
 release: ## dist/: a tarball with binaries, for plugin:install on a server without Go
 	@scripts/release
