@@ -40,6 +40,7 @@ case "$1 $2" in
   *) id=$(awk -v k="$last" '$1 == k { print $2 }' tags); [ -n "$id" ] || exit 1; echo "$id $(cat "artifact-$id" 2>/dev/null)" ;;
   esac ;;
 "image build")
+  cat >recipe
   while [ "$1" != --tag ]; do shift; done
   drop tags "$2"; echo "$2 sha256:built" >>tags ;;
 "container create") echo c0 ;;

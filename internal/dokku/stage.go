@@ -85,6 +85,7 @@ func (h *Host) relabel(ctx context.Context, r *graduate.Run, a *graduate.App, lo
 	if _, err := h.docker(ctx, "image", "tag", a.Image, image); err != nil {
 		return "", err
 	}
+	// One instruction for all: the legacy builder makes a step, and an image, of each --label.
 	labels := []string{
 		"com.dokku.app-name=" + a.Target,
 		"com.dokku.image-stage=release",
@@ -94,11 +95,15 @@ func (h *Host) relabel(ctx context.Context, r *graduate.Run, a *graduate.App, lo
 		// Dokku removes the images named here when it retires a container; they are the source's.
 		"com.dokku.docker-image-labeler/alternate-tags=[]",
 	}
-	args := []string{"image", "build", "--quiet", "--tag", image}
+	recipe := "FROM " + image + "\nLABEL"
 	for _, label := range labels {
-		args = append(args, "--label", label)
+		name, value, _ := strings.Cut(label, "=")
+		recipe += fmt.Sprintf(" %q=%q", name, value)
 	}
-	_, err = command{name: h.Docker, args: append(args, "-"), stdin: strings.NewReader("FROM " + image + "\n"), out: log}.run(ctx)
+	_, err = command{
+		name: h.Docker, args: []string{"image", "build", "--quiet", "--tag", image, "-"},
+		stdin: strings.NewReader(recipe + "\n"), out: log,
+	}.run(ctx)
 	return builder, err
 }
 

@@ -74,7 +74,7 @@ func TestStagingMovesNothingThatTheTargetRuns(t *testing.T) {
 		f.write("bin/artifact-sha256:built", f.app.Image)
 	}
 	require.Equal(t, 1, strings.Count(f.read("bin/calls"), "image build"), "the image is made once")
-	require.Contains(t, f.read("bin/calls"), "--label com.dokku.app-name=portal --label com.dokku.image-stage=release --label com.dokku.builder-type=herokuish")
+	require.Contains(t, f.read("bin/recipe"), `LABEL "com.dokku.app-name"="portal" "com.dokku.image-stage"="release" "com.dokku.builder-type"="herokuish"`)
 	processes, err := f.Processes(t.Context(), f.run, f.app)
 	require.NoError(t, err)
 	require.Equal(t, []graduate.Process{{Type: "web", Count: 2}, {Type: "worker", Count: 1}}, processes)
