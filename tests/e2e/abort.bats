@@ -113,7 +113,7 @@ assert_outcome_aborted() {
   attempt dokku graduate:run dev prod --group "$GROUP" --yes
   assert_equal "$status" 2 'exit code'
   ERRORS=$BATS_TEST_TMPDIR/attempt-errors
-  assert_one_error_line 'post/fails' '\b3\b' "$E2E_DATA/runs/[0-9a-z]+/logs/[a-z-]+\.log"
+  assert_one_error_line 'post/fails' '\b3\b' "$E2E_DATA/runs/[0-9a-z]+/logs/[a-z/-]+\.log"
   assert_contains "$(tail -n +2 "$ERRORS")" 'version=v2 .*task name=fails'
   assert_serves v1 "${PROD[@]}"
 }
