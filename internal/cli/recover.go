@@ -43,7 +43,7 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, 
 	n := 0
 	var failed *multierror.Error
 	for i, h := range runs {
-		if _, ok := h.Resume(asked); !ok || host.Alive(h.Run.ID) || h.Released && superseded(h, runs[i+1:]) {
+		if _, ok := h.Resume(asked); !ok || host.Alive(h.Run.ID) || h.Released && (superseded(h, runs[i+1:]) || destroyed(host, h.Run)) {
 			continue
 		}
 		n++
@@ -65,4 +65,9 @@ func superseded(h graduate.History, later []graduate.History) bool {
 	return slices.ContainsFunc(later, func(l graduate.History) bool {
 		return l.Run.Group == h.Run.Group && l.Run.To == h.Run.To && l.Released
 	})
+}
+
+// destroyed tells whether a target of a run is gone.
+func destroyed(host *dokku.Host, r *graduate.Run) bool {
+	return slices.ContainsFunc(r.Active(), func(a *graduate.App) bool { return !host.Exists(a.Target) })
 }
