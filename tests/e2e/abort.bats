@@ -119,14 +119,14 @@ assert_outcome_aborted() {
 }
 
 @test "abort: a container hook past its time-out; the container is gone" {
-  add_hook post slow --app portal --timeout 2s -- /app/probe task slow --sleep 600
+  add_hook post slow --app portal --timeout 12s -- /app/probe task slow --sleep 600
   take_state
   graduate
   assert_outcome_aborted
-  assert_one_error_line 'post/slow' '2s|time'
+  assert_one_error_line 'post/slow' '12s'
   assert_log_is_named 'task name=slow'
   started=$(time_of '.type == "hook" and .state == "started"')
-  assert_at_most "$(milliseconds_between "$started" "$(time_of '.type == "outcome"')")" 20000 'milliseconds from the start of the hook to the end'
+  assert_at_most "$(milliseconds_between "$started" "$(time_of '.type == "outcome"')")" 30000 'milliseconds from the start of the hook to the end'
   assert_restored
 }
 
