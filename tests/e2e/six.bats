@@ -7,6 +7,7 @@ setup_file() {
   may_go_wrong "${PROD[@]}"
   pairs=()
   for i in 0 1 2 3 4 5; do pairs+=("${PROD[i]}=$(image v1)" "${DEV[i]}=$(image v2)"); done
+  pairs[9]="${DEV[4]}=$(image v2.patient --attempts 600)" # its check outlasts a boot of five minutes
   deploy "${pairs[@]}"
   settle "${DEV[@]}" "${PROD[@]}"
   remember_group
