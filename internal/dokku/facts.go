@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kballard/go-shellquote"
+
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -148,11 +150,20 @@ func (h *Host) publishes(app string) bool {
 		if err != nil {
 			continue
 		}
-		for _, word := range strings.Fields(string(data)) {
-			if publishing.MatchString(word) {
+		for line := range strings.Lines(string(data)) {
+			if slices.ContainsFunc(optionWords(line), publishing.MatchString) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// optionWords splits a docker option as Dokku does, by a shell's rules: what is quoted belongs to the option before it.
+func optionWords(line string) []string {
+	words, err := shellquote.Split(line)
+	if err != nil { // Dokku would not start such an app either
+		return strings.Fields(line)
+	}
+	return words
 }

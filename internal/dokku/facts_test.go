@@ -140,6 +140,9 @@ func TestPublishedPorts(t *testing.T) {
 		{"none", "home/portal/DOCKER_OPTIONS_DEPLOY", "--restart=on-failure:10\n-v /x:/p -pids\n", false},
 		{"options that begin alike", "home/portal/DOCKER_OPTIONS_DEPLOY", "--privileged --pid=host --pids-limit 9 --pull never", false},
 		{"another command's password", "home/portal/DOCKER_OPTIONS_DEPLOY", "--health-cmd 'mysqladmin ping -pSecret'", false},
+		{"another command's port", "home/portal/DOCKER_OPTIONS_DEPLOY", `--health-cmd "pg_isready -p 5432"`, false},
+		{"behind another command", "home/portal/DOCKER_OPTIONS_DEPLOY", `--health-cmd "pg_isready -p 5432" -p 80:80`, true},
+		{"with a quote that does not end", "home/portal/DOCKER_OPTIONS_DEPLOY", `--label x="y -p 80:80`, true},
 		{"of another phase", "home/portal/DOCKER_OPTIONS_RUN", "-p 8080:80", false},
 		{"of another app", "home/ws/DOCKER_OPTIONS_DEPLOY", "-p 8080:80", false},
 	} {

@@ -3,26 +3,15 @@
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
 # portal has a web and a worker process, webservices only web; dev has v2, prod v1, and keeps it throughout.
 
+load one_group
+
 setup_file() {
-  load helpers
   make_group "$(name shop)" portal webservices
   may_go_wrong "${PROD[@]}"
   deploy "${DEV[0]}=$(image v2.worker --worker 1)" "${PROD[0]}=$(image v1.worker --worker 1)" \
     "${DEV[1]}=$(image v2)" "${PROD[1]}=$(image v1)"
   settle "${DEV[@]}" "${PROD[@]}"
   remember_group
-}
-
-teardown_file() {
-  load helpers
-  recall_group
-  remove_group "$GROUP"
-  remove_apps "${DEV[@]}" "${PROD[@]}"
-}
-
-setup() {
-  load helpers
-  recall_group
 }
 
 teardown() {
@@ -235,7 +224,7 @@ END
   graduate
   docker tag "$id" "dokku/${DEV[1]}:latest"
   docker image rm "e2e$E2E_ID/kept:gone" >/dev/null
-  [ "$status" -eq 1 ] || [ "$status" -eq 2 ] || fail "exit code $status: $(cat "$ERRORS")"
+  assert_exit 1
   assert_one_error_line "${DEV[1]}" image
   assert_restored
 }
@@ -262,7 +251,7 @@ END
   add_hook abort last --app portal -- /app/probe task last
   take_state
   graduate
-  [ "$status" -eq 2 ] || [ "$status" -eq 4 ] || fail "exit code $status: $(cat "$ERRORS")"
+  assert_outcome_aborted
   assert_one_error_line 'post/fails' 'abort.*undo'
   assert_equal "$(jq --raw-output 'select(.type == "hook" and .state != "started") | "\(.hook) \(.state)"' "$EVENTS" | tr '\n' ' ')" \
     'post/fails failed abort/undo failed abort/last succeeded ' 'hooks'

@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # Hooks: where they run, what they are given, in which order, and what is kept of them.
 
+load one_group
+
 setup_file() {
-  load helpers
   make_group "$(name shop)" portal web-services
   deploy "${DEV[0]}=$(image v2.shell --shell)" "${PROD[0]}=$(image v1)" "${DEV[1]}=$(image v2.two --web 2)" "${PROD[1]}=$(image v1)"
   settle "${DEV[@]}" "${PROD[@]}"
@@ -10,21 +11,10 @@ setup_file() {
 }
 
 teardown_file() {
-  load helpers
   recall_group
   remove_group "$GROUP"
   remove_apps "${DEV[@]}" "${PROD[@]}"
   docker rm --force "e$E2E_ID-linked" >/dev/null 2>&1 || true
-}
-
-setup() {
-  load helpers
-  recall_group
-}
-
-teardown() {
-  end_background
-  remove_hooks
 }
 
 # log_of HOOK: the path of its log.

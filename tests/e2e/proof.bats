@@ -2,29 +2,13 @@
 # Proof from the logs of the proxy and of the apps themselves: no candidate got a request but Dokku's checks
 # before the release point, and all apps switched at one reload.
 
+load one_group
+
 setup_file() {
-  load helpers
   make_group "$(name shop)" portal webservices
   deploy "${DEV[0]}=$(image v2.two --web 2)" "${PROD[0]}=$(image v1)" "${DEV[1]}=$(image v2)" "${PROD[1]}=$(image v1)"
   settle "${DEV[@]}" "${PROD[@]}"
   remember_group
-}
-
-teardown_file() {
-  load helpers
-  recall_group
-  remove_group "$GROUP"
-  remove_apps "${DEV[@]}" "${PROD[@]}"
-}
-
-setup() {
-  load helpers
-  recall_group
-}
-
-teardown() {
-  end_background
-  remove_hooks
 }
 
 # requests_of CONTAINER: "NANOSECONDS PATH PROXIED" of each request in an app's own log.

@@ -3,30 +3,14 @@
 # needs the group, or graduate:recover, completes what was begun: back before the release record, forward after it.
 # CRASH_MOMENTS names other moments, CRASH_SEED orders them (see tests/crash).
 
+load one_group
+
 setup_file() {
-  load helpers
   make_group "$(name shop)" portal webservices
   deploy "${DEV[0]}=$(image v2.worker --worker 1)" "${PROD[0]}=$(image v1.worker --worker 1)" \
     "${DEV[1]}=$(image v2)" "${PROD[1]}=$(image v1)"
   settle "${DEV[@]}" "${PROD[@]}"
   remember_group
-}
-
-teardown_file() {
-  load helpers
-  recall_group
-  remove_group "$GROUP"
-  remove_apps "${DEV[@]}" "${PROD[@]}"
-}
-
-setup() {
-  load helpers
-  recall_group
-}
-
-teardown() {
-  end_background
-  remove_hooks
 }
 
 # crash MOMENT: a graduation whose coordinator dies there.

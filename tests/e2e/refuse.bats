@@ -1,23 +1,16 @@
 #!/usr/bin/env bats
 # What cannot go well is refused with exit code 1 and one line, before anything is touched.
 
+load one_group
+
 setup_file() {
-  load helpers
   make_group "$(name shop)" portal
   deploy "${DEV[0]}=$(image v2)" "${PROD[0]}=$(image v1)"
   settle "${DEV[@]}" "${PROD[@]}"
   remember_group
 }
 
-teardown_file() {
-  load helpers
-  recall_group
-  remove_group "$GROUP"
-  remove_apps "${DEV[@]}" "${PROD[@]}"
-}
-
 setup() {
-  load helpers
   recall_group
   fingerprint "${DEV[@]}" "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
 }

@@ -1,30 +1,14 @@
 #!/usr/bin/env bats
 # A graduation of two apps that goes well: portal has a web and a worker process, webservices only web.
 
+load one_group
+
 setup_file() {
-  load helpers
   make_group "$(name shop)" portal webservices
   dev_gets v1
   deploy "${PROD[0]}=$(portal v1)" "${PROD[1]}=$(webservices v1)"
   settle "${DEV[@]}" "${PROD[@]}"
   remember_group
-}
-
-teardown_file() {
-  load helpers
-  recall_group
-  remove_group "$GROUP"
-  remove_apps "${DEV[@]}" "${PROD[@]}"
-}
-
-setup() {
-  load helpers
-  recall_group
-}
-
-teardown() {
-  end_background
-  remove_hooks
 }
 
 portal() { image "$1.worker" --worker 1; }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # Six apps as one group: one abort that must not wait for the slowest, one success with one switch.
 
+load one_group
+
 setup_file() {
-  load helpers
   make_group "$(name shop)" portal webservices mailer search billing admin
   may_go_wrong "${PROD[@]}"
   pairs=()
@@ -11,22 +12,6 @@ setup_file() {
   deploy "${pairs[@]}"
   settle "${DEV[@]}" "${PROD[@]}"
   remember_group
-}
-
-teardown_file() {
-  load helpers
-  recall_group
-  remove_group "$GROUP"
-  remove_apps "${DEV[@]}" "${PROD[@]}"
-}
-
-setup() {
-  load helpers
-  recall_group
-}
-
-teardown() {
-  end_background
 }
 
 @test "six apps: the second fails its check: all others stop at once, the one that would still take minutes too" {
