@@ -173,6 +173,65 @@ assert_installed() {
   dokku graduate:destroy "$SHOP" --force
 }
 
+# uninstall: whatever an installation that failed has left too.
+uninstall() { [ ! -e "$PLUGIN" ] || dokku plugin:uninstall graduate >/dev/null; }
+
+# release_tarball NAME: what `make release` makes of the work tree.
+release_tarball() {
+  rm -rf "$PLUGIN_TEST/plugin.git/dist"
+  "$PLUGIN_TEST/plugin.git/scripts/release" "$(go env GOARCH)" >/dev/null
+  mv "$PLUGIN_TEST"/plugin.git/dist/*.tar.gz "$PLUGIN_TEST/$1"
+}
+
+@test "plugin: without Go the binary of a release tarball is taken" {
+  uninstall
+  release_tarball release.tar.gz
+  GRADUATE_GO=none run dokku plugin:install "file://$PLUGIN_TEST/release.tar.gz" --name graduate
+  assert_equal "$status" 0 "exit code ($output)"
+  assert_contains "$output" "Taking graduate from release/graduate-linux-$(go env GOARCH)"
+  assert_installed
+  dokku graduate:help run >/dev/null
+}
+
+@test "plugin: a release binary that was changed is not taken; with no other way the installation says what is needed" {
+  uninstall
+  mkdir "$PLUGIN_TEST/changed"
+  tar -C "$PLUGIN_TEST/changed" -xzf "$PLUGIN_TEST/release.tar.gz"
+  for binary in "$PLUGIN_TEST"/changed/*/release/graduate-linux-"$(go env GOARCH)"; do echo >>"$binary"; done
+  tar -C "$PLUGIN_TEST/changed" -czf "$PLUGIN_TEST/changed.tar.gz" .
+  GRADUATE_GO=none GRADUATE_GO_IMAGE="e2e$E2E_ID/nothing:1" run dokku plugin:install "file://$PLUGIN_TEST/changed.tar.gz" --name graduate
+  [ "$status" -ne 0 ] || fail "it was installed: $output"
+  assert_contains "$output" 'does not match its checksum'
+  assert_contains "$output" '^ !     graduate cannot be built: install Go'
+  [ ! -e "$PLUGIN/bin/graduate" ]
+  uninstall
+}
+
+# go_image TAG: an image as golang's own: this machine's Go, a shell, and the authorities' certificates.
+go_image() {
+  local root=$PLUGIN_TEST/go-image tool
+  mkdir -p "$root/bin" "$root/usr/local" "$root/etc/ssl/certs" "$root/tmp" "$root/root"
+  cp /bin/busybox "$root/bin/"
+  for tool in sh tar mkdir cat sed readlink dirname basename env; do ln -s busybox "$root/bin/$tool"; done
+  mkdir -p "$root/usr/bin"
+  ln -s /bin/env "$root/usr/bin/env"
+  cp -rL "$(go env GOROOT)" "$root/usr/local/go"
+  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+  printf 'FROM scratch\nCOPY . /\nENV PATH=/usr/local/go/bin:/bin HOME=/root\n' >"$root/Dockerfile"
+  docker build --quiet --tag "$1" "$root" >/dev/null
+  rm -rf "$root"
+}
+
+@test "plugin: without Go and without a release binary it is built in Docker" {
+  uninstall
+  go_image "e2e$E2E_ID/golang:1"
+  GRADUATE_GO=none GRADUATE_GO_IMAGE="e2e$E2E_ID/golang:1" run dokku plugin:install "file://$PLUGIN_TEST/plugin.git" --name graduate
+  assert_equal "$status" 0 "exit code ($output)"
+  assert_contains "$output" 'Building graduate in Docker'
+  assert_installed
+  dokku graduate:help run >/dev/null
+}
+
 @test "plugin: under another name it says how to install it" {
   if [ "$E2E_MODE" = real ]; then skip 'would leave a second copy in the installed Dokku'; fi
   run dokku plugin:install "file://$PLUGIN_TEST/plugin.git" --name something-else

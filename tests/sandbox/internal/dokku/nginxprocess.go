@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -104,12 +105,33 @@ func (p *Proc) StopNginx() error {
 	return syscall.Kill(pid, syscall.SIGKILL)
 }
 
-// reloadNginx lets nginx read its files again, or starts it.
+// reloadNginx lets nginx read its files again, or starts it. It returns when no worker with the old files takes a
+// connection any more: a real Dokku needs seconds from its reload to the end of a deploy, the sandbox milliseconds.
 func (p *Proc) reloadNginx() error {
-	if pid := p.Layout.nginxPid(); pid != 0 {
-		return syscall.Kill(pid, syscall.SIGHUP)
+	pid := p.Layout.nginxPid()
+	if pid == 0 {
+		return p.StartNginx()
 	}
-	return p.StartNginx()
+	old := nginxWorkers(pid)
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		return err
+	}
+	for range 200 { // nginx stays with its old files where the new ones are broken
+		if !slices.ContainsFunc(nginxWorkers(pid), func(worker string) bool { return slices.Contains(old, worker) }) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil
+}
+
+// nginxWorkers lists the processes of nginx that take connections.
+func nginxWorkers(master int) []string {
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", master, master))
+	return slices.DeleteFunc(strings.Fields(string(children)), func(pid string) bool {
+		title, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+		return err != nil || !strings.Contains(string(title), "worker process") || strings.Contains(string(title), "shutting down")
+	})
 }
 
 // testNginx tests the configuration of all apps together.
