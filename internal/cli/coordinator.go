@@ -40,13 +40,17 @@ type coordinator struct {
 	history graduate.History
 	// released tells that the release record is written.
 	released bool
+	// cause is the first failure that was recorded.
+	cause string
 	// besides are the notices of an abort: what its end has to tell as well.
 	besides []string
 }
 
-// newRun decides the id and the places of a run.
-func newRun(host *dokku.Host, g *graduate.Group, from, to string, apps []*graduate.App) *graduate.Run {
-	id := strings.ToLower(ulid.Make().String())
+// newID is the id of a new run; ids sort by time.
+func newID() string { return strings.ToLower(ulid.Make().String()) }
+
+// newRun decides the places of a run.
+func newRun(host *dokku.Host, id string, g *graduate.Group, from, to string, apps []*graduate.App) *graduate.Run {
 	return &graduate.Run{
 		ID: id, Group: g.Name, From: from, To: to, User: caller(), Started: time.Now(),
 		Dir: host.RunDir(id),
@@ -85,11 +89,7 @@ func lockGroup(host *dokku.Host, group string) (*flock.Flock, error) {
 
 // engine makes the engine with its phases and what they work on.
 func (c *coordinator) engine() *engine.Engine {
-	emit := func(e graduate.Event) {
-		if err := c.emit(e); err != nil {
-			c.fail(err)
-		}
-	}
+	emit := c.emitOrFail
 	barrier := hold.NewServer(func(candidate graduate.Candidate) {
 		role := ""
 		for _, a := range c.run.Apps {
@@ -102,20 +102,29 @@ func (c *coordinator) engine() *engine.Engine {
 	barrier.OnAbort(func(by string) { c.fail(fmt.Errorf("it was aborted by %s", by)) })
 	env := &phase.Env{
 		Platform: c.host,
-		Proxy:    &proxy.Nginx{Host: c.host, Emit: emit},
+		Proxy:    c.proxy(),
 		Barrier:  barrier,
 		Hooks:    &hook.Runner{Containers: c.host, HostHook: config.CheckHostHook, Lines: c.screen.Line},
 		Emit:     emit,
 		Fail:     c.fail,
 	}
-	if c.history.HooksBegan {
-		env.ResumeHooks(c.history.HooksEnded)
-	}
+	env.Rollback = c.rollBack
+	env.Resume(c.history)
 	var phases []engine.Phase
 	for _, p := range phase.All(env) {
 		phases = append(phases, p)
 	}
 	return &engine.Engine{Phases: phases, Emit: c.emit, AbortBudget: abortBudget}
+}
+
+// proxy is what switches the apps.
+func (c *coordinator) proxy() *proxy.Nginx { return &proxy.Nginx{Host: c.host, Emit: c.emitOrFail} }
+
+// emitOrFail records an event; where that is not possible the run fails.
+func (c *coordinator) emitOrFail(e graduate.Event) {
+	if err := c.emit(e); err != nil {
+		c.fail(err)
+	}
 }
 
 // emit writes an event to the journal, synced, then shows it.
@@ -130,6 +139,9 @@ func (c *coordinator) emit(e graduate.Event) error {
 	if e.Type == graduate.EventState && graduate.State(e.State).Released() {
 		c.released = true
 	}
+	if e.Type == graduate.EventFailure {
+		c.cause = cmp.Or(c.cause, e.Message)
+	}
 	if e.Type == graduate.EventNotice && e.Hook != "" {
 		c.besides = append(c.besides, e.Message)
 	}
@@ -140,14 +152,16 @@ func (c *coordinator) emit(e graduate.Event) error {
 // outcome records how the run ended and says it in one error; nil where the new set is live.
 func (c *coordinator) outcome(state graduate.State, reason error) error {
 	r := c.run
-	if reason == nil && state == graduate.Restored {
+	if reason == nil && state != graduate.Done {
 		reason = errors.New(cmp.Or(c.history.Failure, "its coordinator was gone"))
 	}
 	err := conclude(r, state, reason, c.released)
 	for _, notice := range c.besides { // there is one only where the run was aborted
 		err = fmt.Errorf("%w; besides, %s", err, notice)
 	}
-	name := map[graduate.State]string{graduate.Done: graduate.OutcomeLive, graduate.Restored: graduate.OutcomeAborted}[state]
+	name := map[graduate.State]string{
+		graduate.Done: graduate.OutcomeLive, graduate.Restored: graduate.OutcomeAborted, graduate.Reverted: graduate.OutcomeRolledBack,
+	}[state]
 	if name == "" {
 		name = graduate.OutcomeNeedsPerson
 	}
@@ -169,9 +183,12 @@ func conclude(r *graduate.Run, state graduate.State, reason error, released bool
 		}
 		return graduate.Errorf(graduate.Aborted, "%s was not released to %s, which is as it was: %w%s", r.Group, r.To, reason, where(r, reason))
 	}
+	if state == graduate.Reverted {
+		return graduate.Errorf(graduate.RolledBack, "%s was released to %s and taken back, the previous set is live again: %w%s", r.Group, r.To, reason, where(r, reason))
+	}
 	if released {
-		return graduate.Errorf(graduate.NeedsPerson, "the release of %s to %s is not complete: %w; when that is mended, dokku graduate:recover %s completes it%s",
-			r.Group, r.To, reason, r.Group, where(r, reason))
+		return graduate.Errorf(graduate.NeedsPerson, "the release of %s to %s is not complete: %w; when that is mended, dokku graduate:recover %s completes it, and dokku graduate:rollback %s --group %s brings the previous set back%s",
+			r.Group, r.To, reason, r.Group, r.To, r.Group, where(r, reason))
 	}
 	return graduate.Errorf(graduate.NeedsPerson, "%s was not released to %s, but not all of it could be restored: %w; dokku graduate:recover %s tries again%s",
 		r.Group, r.To, reason, r.Group, where(r, reason))

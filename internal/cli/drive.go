@@ -79,12 +79,28 @@ func (c *coordinator) drive(ctx context.Context, state graduate.State) error {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, c.fail = context.WithCancelCause(ctx)
 	defer c.fail(nil)
-	go c.obey(ctx)
+	if c.run.Cause == "" { // a release that failed is taken back, whoever grows tired of waiting for it
+		go c.obey(ctx)
+	}
 	end, reason := c.engine().Drive(ctx, c.run, state)
-	if end == graduate.Stuck && c.released {
+	switch {
+	case end == graduate.Stuck && c.released:
 		reason = errors.Join(reason, c.host.Leave(c.run))
+	case end == graduate.Done:
+		c.settled(ctx)
 	}
 	return c.outcome(end, reason)
+}
+
+// settled does what follows from a run that is live. Nothing of it can make the run fail.
+func (c *coordinator) settled(ctx context.Context) {
+	var err error
+	if c.run.Rollback() {
+		err = c.host.Hold(c.run)
+	}
+	if err = errors.Join(err, tidy(context.WithoutCancel(ctx), c.host, c.run)); err != nil {
+		c.emitOrFail(graduate.Event{Type: graduate.EventNotice, Message: fmt.Sprintf("not everything that is of no use any more could be removed: %v", err)})
+	}
 }
 
 // obey stops the run when somebody asks for it. After the release point the engine does not listen any more.

@@ -121,7 +121,7 @@ func TestSet(t *testing.T) {
 	require.Equal(t, "\n", s.ok("report", "shop", "--graduate-start-timeout"))
 	require.Equal(t, "10m\n", s.ok("report", "shop", "--graduate-computed-start-timeout"))
 
-	s.fails([]string{`Invalid property "color" specified, valid properties include: release-tasks, start-timeout`}, "set", "shop", "color", "red")
+	s.fails([]string{`Invalid property "color" specified, valid properties include: keep, release-tasks, reversible, start-timeout`}, "set", "shop", "color", "red")
 	s.fails([]string{`release-tasks may be hold, before, skip, not "never"`}, "set", "shop", "release-tasks", "never")
 	s.fails([]string{`start-timeout must be a duration such as 90s or 10m, not "600"`}, "set", "shop", "start-timeout", "600")
 	s.fails([]string{"start timeout must be between 1s and 24h, not 25h"}, "set", "shop", "start-timeout", "25h")

@@ -63,7 +63,8 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, 
 // nothing to go forward to.
 func superseded(h graduate.History, later []graduate.History) bool {
 	return slices.ContainsFunc(later, func(l graduate.History) bool {
-		return l.Run.Group == h.Run.Group && l.Run.To == h.Run.To && l.Released
+		own := l.Run.Undoes == h.Run.ID && l.Run.Cause != "" // its own rollback: the run itself completes it
+		return l.Run.Group == h.Run.Group && l.Run.To == h.Run.To && l.Released && !own
 	})
 }
 

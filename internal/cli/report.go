@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -59,6 +60,9 @@ func reportGroups(c *Call) error {
 // reportGroup reports one group, or one field of it.
 func (c *Call) reportGroup(g *graduate.Group, asJSON bool) error {
 	fields := groupFields(g)
+	for _, e := range g.Environments { // by a rollback, for trains and automatic graduations
+		fields = append(fields, ui.Field{Key: "held-" + e.Name, Value: c.Host.HeldBy(g.Name, e.Name)})
+	}
 	if asJSON {
 		return c.UI.ReportJSON(append(fields, ui.Field{Key: "group", Value: g.Name}))
 	}
@@ -87,12 +91,19 @@ func groupFields(g *graduate.Group) []ui.Field {
 	if g.Settings.StartTimeout != 0 {
 		raw = config.FormatDuration(g.Settings.StartTimeout)
 	}
+	keep := ""
+	if g.Settings.Keep != 0 {
+		keep = strconv.Itoa(g.Settings.Keep)
+	}
 	fields := []ui.Field{
 		{Key: "environments", Value: strings.Join(config.EnvironmentNames(g), " ")},
 		{Key: "roles", Value: strings.Join(config.RoleNames(g), " ")},
 		{Key: "start-before-post", Value: strings.Join(early, " ")},
 		{Key: "release-tasks", Value: g.Settings.ReleaseTasks},
 		{Key: "computed-release-tasks", Value: g.Settings.ReleaseTaskMode()},
+		{Key: "keep", Value: keep},
+		{Key: "computed-keep", Value: strconv.Itoa(g.Settings.Kept())},
+		{Key: "reversible", Value: strconv.FormatBool(g.Settings.Reversible)},
 		{Key: "start-timeout", Value: raw},
 		{Key: "computed-start-timeout", Value: config.FormatDuration(g.Settings.StartDeadline())},
 	}

@@ -52,6 +52,7 @@ func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 		return nothingToDo(s, r, o.Format)
 	}
 	if s.TTY && !o.Yes && o.Format != "json" {
+		showPlan(s, r)
 		if err := confirm(s, r); err != nil {
 			return err
 		}
@@ -62,32 +63,36 @@ func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 	}
 	err = drive(ctx, host, r, screen)
 	screen.Close()
-	return report(s, r, err, o.Format)
+	return report(s, host, r, err, o.Format)
 }
 
 // decide makes the run, or says why there can be none.
 func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, o RunOptions) (*graduate.Run, error) {
-	// What an earlier graduation has left is completed first, so that one failed run can never block the next.
-	quiet := s
-	if o.Format == "json" {
-		quiet.Out = s.Err
-	}
-	if _, err := Recover(ctx, quiet, host, group.Name, false); err != nil {
+	if err := completeOthers(ctx, s, host, group.Name, o.Format); err != nil {
 		return nil, err
 	}
-	for _, h := range group.Hooks {
+	if err := checkHostHooks(group.Hooks); err != nil {
+		return nil, err
+	}
+	id := newID()
+	apps, err := plan.Make(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All, Run: id})
+	if err != nil {
+		return nil, err
+	}
+	return newRun(host, id, group, o.From, o.To, apps), nil
+}
+
+// checkHostHooks makes sure that every script of the hooks may be run.
+func checkHostHooks(hooks []graduate.Hook) error {
+	for _, h := range hooks {
 		if h.Host == "" {
 			continue
 		}
 		if _, err := config.CheckHostHook(h.Host); err != nil {
-			return nil, fmt.Errorf("hook %s/%s: %w", h.Kind, h.Name, err)
+			return fmt.Errorf("hook %s/%s: %w", h.Kind, h.Name, err)
 		}
 	}
-	apps, err := plan.Make(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All})
-	if err != nil {
-		return nil, err
-	}
-	return newRun(host, group, o.From, o.To, apps), nil
+	return nil
 }
 
 // refused tells a program that reads events, too, that nothing was begun.
@@ -109,12 +114,16 @@ func nothingToDo(s ui.Streams, r *graduate.Run, format string) error {
 			Group: r.Group, State: "unchanged", Message: "nothing to do",
 		})
 	}
+	if r.Rollback() {
+		s.Print("=====> Nothing to do: every app of %s in %s runs that set already", r.Group, r.To)
+		return nil
+	}
 	s.Print("=====> Nothing to do: every app of %s in %s runs the version of %s (--all takes them along)", r.Group, r.To, r.From)
 	return nil
 }
 
-// confirm shows what will happen and asks for the environment's name, as Dokku asks before it changes much.
-func confirm(s ui.Streams, r *graduate.Run) error {
+// showPlan says what will happen.
+func showPlan(s ui.Streams, r *graduate.Run) {
 	s.Print("=====> %s will be graduated from %s to %s", r.Group, r.From, r.To)
 	for _, a := range r.Apps {
 		switch {
@@ -126,6 +135,10 @@ func confirm(s ui.Streams, r *graduate.Run) error {
 			s.Print("       %s: from %s %s, now %s", a.Target, a.Source, short(a.Revision), short(a.Before))
 		}
 	}
+}
+
+// confirm asks for the environment's name, as Dokku asks before it changes much.
+func confirm(s ui.Streams, r *graduate.Run) error {
 	s.Print("       To proceed, type \"%s\"", r.To)
 	_, _ = s.Out.Write([]byte("> "))
 	answer, _ := bufio.NewReader(s.In).ReadString('\n')
@@ -138,7 +151,7 @@ func confirm(s ui.Streams, r *graduate.Run) error {
 func short(revision string) string { return revision[:min(len(revision), 8)] }
 
 // report says at the end how it went: in one line, then, where something failed, the last lines of its log.
-func report(s ui.Streams, r *graduate.Run, err error, format string) error {
+func report(s ui.Streams, host *dokku.Host, r *graduate.Run, err error, format string) error {
 	if err == nil {
 		if format != "json" {
 			s.Print("=====> %s is live in %s (%s)", r.Group, r.To, r.ID)
@@ -148,6 +161,11 @@ func report(s ui.Streams, r *graduate.Run, err error, format string) error {
 	s.Fail(err)
 	if log := logOf(err); log != "" {
 		tail(s, log)
+	}
+	if graduate.CodeOf(err) == graduate.NeedsPerson && format != "json" {
+		if h, err := last(host, r.Group, func(h graduate.History) bool { return h.Run.ID == r.ID }); err == nil {
+			printStatus(s, statusOf(host, *h)) // the state of every app, as a person has to decide
+		}
 	}
 	return &shown{err}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
@@ -17,11 +18,29 @@ type setting struct {
 // settings is the table of the keys, sorted.
 func settings() []setting {
 	return []setting{
+		{"keep", "how many graduations back the versions of an environment are kept for graduate:rollback (default " + strconv.Itoa(graduate.DefaultKeep) + ")", func(s *graduate.Settings, value string) (err error) {
+			s.Keep = 0
+			if value != "" {
+				if s.Keep, err = strconv.Atoi(value); err != nil || s.Keep < 1 {
+					return graduate.Errorf(graduate.Invalid, "keep must be a whole number of at least 1, not %q", value)
+				}
+			}
+			return nil
+		}},
 		{"release-tasks", "when the apps' own predeploy and release tasks run: hold (with the post hooks; default), before or skip", func(s *graduate.Settings, value string) error {
 			if value != "" && !slices.Contains(config.ReleaseTaskModes(), value) {
 				return graduate.Errorf(graduate.Invalid, "release-tasks may be %s, not %q", strings.Join(config.ReleaseTaskModes(), ", "), value)
 			}
 			s.ReleaseTasks = value
+			return nil
+		}},
+		{"reversible", "true where the previous set can work with what post hooks have done: a release that fails late is then taken back (default false)", func(s *graduate.Settings, value string) (err error) {
+			s.Reversible = false
+			if value != "" {
+				if s.Reversible, err = strconv.ParseBool(value); err != nil {
+					return graduate.Errorf(graduate.Invalid, "reversible must be true or false, not %q", value)
+				}
+			}
 			return nil
 		}},
 		{"start-timeout", "how long starting and checking the apps may take (default " + config.FormatDuration(graduate.DefaultStartTimeout) + ")", func(s *graduate.Settings, value string) (err error) {

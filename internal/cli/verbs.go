@@ -63,7 +63,7 @@ func (c *Call) Arg(i int) string {
 func Verbs() []Verb {
 	verbs := []Verb{
 		addVerb(), applyVerb(), createVerb(), destroyVerb(), exportVerb(), hooksAddVerb(), hooksListVerb(), hooksRemoveVerb(),
-		listVerb(), removeVerb(), reportVerb(), runVerb(), setVerb(),
+		listVerb(), releaseVerb(), removeVerb(), reportVerb(), rollbackVerb(), runVerb(), setVerb(),
 		abortVerb(), recoverVerb(), statusVerb(),
 		defaultVerb(), helpVerb(), commandsHelpVerb(), versionVerb(),
 	}

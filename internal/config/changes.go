@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ func Changes(before, after *graduate.Group) []string {
 		c.hooks(kind, before.HooksOf(kind), after.HooksOf(kind))
 	}
 	c.setting("release-tasks", before.Settings.ReleaseTasks, after.Settings.ReleaseTasks)
+	c.setting("keep", numberOrEmpty(before.Settings.Keep), numberOrEmpty(after.Settings.Keep))
+	c.setting("reversible", trueOrEmpty(before.Settings.Reversible), trueOrEmpty(after.Settings.Reversible))
 	c.setting("start-timeout", durationOrEmpty(before.Settings.StartTimeout), durationOrEmpty(after.Settings.StartTimeout))
 	return c.lines
 }
@@ -138,6 +141,20 @@ func orAny(from []string) string {
 		return "any"
 	}
 	return strings.Join(from, ", ")
+}
+
+func numberOrEmpty(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func trueOrEmpty(value bool) string {
+	if !value {
+		return ""
+	}
+	return "true"
 }
 
 func durationOrEmpty(d time.Duration) string {

@@ -102,6 +102,8 @@ func (d *document) read(root *yaml.Node) {
 		{"apps", d.roles},
 		{"hooks", d.hooks},
 		{"release_tasks", func(path string, node *yaml.Node) { d.group.Settings.ReleaseTasks = d.text(path, node) }},
+		{"keep", func(path string, node *yaml.Node) { d.group.Settings.Keep = d.count(path, node) }},
+		{"reversible", func(path string, node *yaml.Node) { d.group.Settings.Reversible = d.truth(path, node) }},
 		{"start_timeout", func(path string, node *yaml.Node) { d.group.Settings.StartTimeout = d.duration(path, node) }},
 	})
 	if !version && !d.isBroken("") {

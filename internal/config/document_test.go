@@ -92,8 +92,8 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"second document", head + "---\n" + head, []string{"line 4: a second document begins here; a group is one document"}},
 		{"custom tag", head + "apps: !x {}\n", []string{"line 4: apps must be a mapping (key: value), not a mapping"}},
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, when: now}\n", []string{
-			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, start_timeout`,
-			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort`,
+			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout`,
+			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback`,
 			`line 8: unknown field "when" in a hook; it may have name, app, run, host, timeout`,
 		}},
 		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{

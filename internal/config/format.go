@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,12 @@ func Format(g *graduate.Group) []byte {
 	}
 	if g.Settings.ReleaseTasks != "" {
 		root.Content = append(root.Content, text("release_tasks"), text(g.Settings.ReleaseTasks))
+	}
+	if g.Settings.Keep != 0 {
+		root.Content = append(root.Content, text("keep"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(g.Settings.Keep)})
+	}
+	if g.Settings.Reversible {
+		root.Content = append(root.Content, text("reversible"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 	}
 	if g.Settings.StartTimeout != 0 {
 		root.Content = append(root.Content, text("start_timeout"), text(FormatDuration(g.Settings.StartTimeout)))

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -157,6 +158,25 @@ func (r *reader) duration(path string, node *yaml.Node) time.Duration {
 	if r.scalar(node) != "!!str" || err != nil || value <= 0 {
 		r.fail(path, node, "%s must be a duration such as 90s or 10m", describe(path))
 		return 0
+	}
+	return value
+}
+
+// count reads a positive whole number.
+func (r *reader) count(path string, node *yaml.Node) int {
+	value, err := strconv.Atoi(node.Value)
+	if r.scalar(node) != "!!int" || err != nil || value <= 0 {
+		r.fail(path, node, "%s must be a whole number of at least 1", describe(path))
+		return 0
+	}
+	return value
+}
+
+// truth reads true or false.
+func (r *reader) truth(path string, node *yaml.Node) bool {
+	value, err := strconv.ParseBool(node.Value)
+	if r.scalar(node) != "!!bool" || err != nil {
+		r.fail(path, node, "%s must be true or false", describe(path))
 	}
 	return value
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
+// maxKeep bounds how many graduations back versions are kept: their images have room on the disk.
+const maxKeep = 100
+
 // maxTimeout bounds every time-out: no wait is without an end.
 const maxTimeout = 24 * time.Hour
 
@@ -228,6 +231,9 @@ func (v *validator) settings() {
 	s := v.group.Settings
 	if s.ReleaseTasks != "" && !slices.Contains(ReleaseTaskModes(), s.ReleaseTasks) {
 		v.add("release_tasks", "release tasks may be %s, not %q", strings.Join(ReleaseTaskModes(), ", "), s.ReleaseTasks)
+	}
+	if s.Keep < 0 || s.Keep > maxKeep {
+		v.add("keep", "keep must be between 1 and %d, not %d", maxKeep, s.Keep)
 	}
 	v.timeout("start_timeout", "start timeout", s.StartTimeout)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,21 +35,24 @@ func (h *Host) scale(ctx context.Context, r *graduate.Run, a *graduate.App) ([]g
 		return nil, err
 	}
 	procfile := h.hasProcess(ctx, r, a)
+	return slices.DeleteFunc(parseScale(out), func(p graduate.Process) bool { return !procfile(p.Type) }), nil
+}
+
+// parseScale reads what ps-current-scale prints, a line TYPE=COUNT for each process type; web comes first.
+func parseScale(out string) []graduate.Process {
 	var web, others []graduate.Process
 	for line := range strings.Lines(out) {
 		name, count, ok := strings.Cut(strings.TrimSpace(line), "=")
 		n, err := strconv.Atoi(count)
-		if !ok || err != nil {
-			continue
-		}
 		switch {
-		case name == graduate.Web && procfile(name):
+		case !ok || err != nil:
+		case name == graduate.Web:
 			web = append(web, graduate.Process{Type: name, Count: n})
-		case procfile(name):
+		default:
 			others = append(others, graduate.Process{Type: name, Count: n})
 		}
 	}
-	return append(web, others...), nil
+	return append(web, others...)
 }
 
 // hasProcess returns a test whether the staged version has a process type: one without a Procfile has them all.

@@ -169,7 +169,7 @@ func TestOneOffsAreStartedAsDokkuDoes(t *testing.T) {
 	out, err := os.Create(filepath.Join(f.dir, "out"))
 	require.NoError(t, err)
 	defer out.Close()
-	err = f.OneOff(t.Context(), f.run, f.app, []string{"A=b c", "B="}, []string{"sh", "-c", "echo 'x y'"}, out)
+	err = f.OneOff(t.Context(), f.run, f.app, f.run.Tag(), []string{"A=b c", "B="}, []string{"sh", "-c", "echo 'x y'"}, out)
 	code, ok := ExitCode(err)
 	require.True(t, ok)
 	require.Equal(t, 5, code)

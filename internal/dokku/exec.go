@@ -106,7 +106,12 @@ func (h *Host) docker(ctx context.Context, args ...string) (string, error) {
 
 // git runs git in an app's repository.
 func (h *Host) git(ctx context.Context, app string, args ...string) (string, error) {
-	args = append([]string{"-c", "safe.directory=*", "--git-dir=" + h.appDir(app)}, args...)
+	return h.gitIn(ctx, h.appDir(app), args...)
+}
+
+// gitIn runs git in a bare repository.
+func (h *Host) gitIn(ctx context.Context, repository string, args ...string) (string, error) {
+	args = append([]string{"-c", "safe.directory=*", "--git-dir=" + repository}, args...)
 	out, err := command{name: "git", args: args}.run(ctx)
 	return strings.TrimSpace(out), err
 }

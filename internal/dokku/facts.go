@@ -27,7 +27,7 @@ func (h *Host) Facts(ctx context.Context, app string) (graduate.Facts, error) {
 	f.Published = h.publishes(app)
 	f.Stopped = h.property("ps", app, "restore") == "false"
 	f.Revision, _ = h.git(ctx, app, "rev-parse", "--quiet", "--verify", h.branchRef(app)+"^{commit}")
-	if _, err := os.Stat(h.lockFile(app)); err == nil {
+	if _, err := os.Stat(h.lockFile(app)); err == nil && !h.holds(app) {
 		f.Locked = true
 	}
 	if _, err := h.docker(ctx, "version", "--format", "{{.Server.Version}}"); err != nil {
@@ -35,7 +35,29 @@ func (h *Host) Facts(ctx context.Context, app string) (graduate.Facts, error) {
 	}
 	f.Image, f.Artifact = h.image(ctx, "dokku/"+app+":latest")
 	f.Deployed = f.Image != "" && h.property("common", app, "deployed") == "true"
+	f.Origin, f.RevisionKey = h.origin(app), h.revisionVariable(app)
+	if !f.Deployed {
+		return f, h.containers(ctx, &f)
+	}
+	out, err := h.trigger(ctx, nil, nil, "ps-current-scale", app)
+	if err != nil {
+		return f, err
+	}
+	f.Scale = parseScale(out)
+	if f.Config, err = h.config(ctx, app); err != nil {
+		return f, err
+	}
 	return f, h.containers(ctx, &f)
+}
+
+// origin is where the app's version came from.
+func (h *Host) origin(app string) graduate.Origin {
+	return graduate.Origin{
+		SourceImage:    h.property("git", app, "source-image"),
+		DeploySource:   h.property("apps", app, "deploy-source"),
+		DeployMetadata: h.property("apps", app, "deploy-source-metadata"),
+		Ports:          strings.Join(strings.Fields(h.property("ports", app, "map-detected")), " "),
+	}
 }
 
 // image is the ID of an image and the artifact that it was made from; both are empty where there is none.
@@ -68,16 +90,12 @@ func (h *Host) containers(ctx context.Context, f *graduate.Facts) error {
 		return jsonErr
 	}
 	f.Missing = len(found) < len(ids)
-	config, err := h.config(ctx, f.App)
-	if err != nil {
-		return err
-	}
 	for _, c := range found {
 		f.Missing = f.Missing || !c.State.Running
 		if !slices.Contains(f.Running, c.Image) {
 			f.Running = append(f.Running, c.Image)
 		}
-		f.Drift = f.Drift || drifted(config, c.Config.Env, h.revisionVariable(f.App))
+		f.Drift = f.Drift || drifted(f.Config, c.Config.Env, f.RevisionKey)
 	}
 	return nil
 }

@@ -55,10 +55,18 @@ func running(t *testing.T) (*fixture, graduate.Facts) {
 	f.write("home/portal/CONTAINER.web.1", "c1\n")
 	f.write("home/portal/CONTAINER.worker.1", "c2")
 	f.inspect("sha256:1 true A=1 GIT_REV=old", "sha256:1 true A=1")
+	f.write("bin/trigger-ps-current-scale", `printf 'web=2\nworker=1\n'`)
+	f.write("lib/config/git/portal/source-image", "img/a:v1\n")
+	f.write("lib/config/apps/portal/deploy-source", "docker-image\n")
+	f.write("lib/config/apps/portal/deploy-source-metadata", "img/a:v1")
+	f.write("lib/config/ports/portal/map-detected", "http:80:5000\nhttps:443:5000\n")
 	f.write("bin/trigger-config-export", `echo '{"A":"1","GIT_REV":"new"}'`)
 	return f, graduate.Facts{
 		App: "portal", Exists: true, Deployed: true, Image: "sha256:1", Artifact: "sha256:dev", Running: []string{"sha256:1"},
-		Revision: commit, Scheduler: "docker-local", Proxy: "nginx", ProxyEnabled: true,
+		Revision: commit, Scheduler: "docker-local", Proxy: "nginx", ProxyEnabled: true, RevisionKey: "GIT_REV",
+		Config: map[string]string{"A": "1", "GIT_REV": "new"},
+		Scale:  []graduate.Process{{Type: "web", Count: 2}, {Type: "worker", Count: 1}},
+		Origin: graduate.Origin{SourceImage: "img/a:v1", DeploySource: "docker-image", DeployMetadata: "img/a:v1", Ports: "http:80:5000 https:443:5000"},
 	}
 }
 
@@ -90,14 +98,14 @@ func TestFacts(t *testing.T) {
 		}},
 		{"locked", func(f *fixture) { f.write("lib/data/apps/portal/.deploy.lock", "") }, func(w *graduate.Facts) { w.Locked = true }},
 		{"another branch", func(f *fixture) { f.write("lib/config/git/--global/deploy-branch", "main") }, func(w *graduate.Facts) { w.Revision = "" }},
-		{"not deployed", func(f *fixture) { f.write("lib/config/common/portal/deployed", "false") }, func(w *graduate.Facts) { w.Deployed = false }},
-		{"its image is lost", func(f *fixture) { f.write("bin/tags", "") }, func(w *graduate.Facts) { w.Deployed, w.Image, w.Artifact = false, "", "" }},
+		{"not deployed", func(f *fixture) { f.write("lib/config/common/portal/deployed", "false") }, func(w *graduate.Facts) { w.Deployed, w.Scale, w.Config = false, nil, nil }},
+		{"its image is lost", func(f *fixture) { f.write("bin/tags", "") }, func(w *graduate.Facts) { w.Deployed, w.Image, w.Artifact, w.Scale, w.Config = false, "", "", nil, nil }},
 		{"half deployed", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:0 true A=1") }, func(w *graduate.Facts) { w.Running = []string{"sha256:1", "sha256:0"} }},
 		{"the configuration has changed", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:1 true A=0") }, func(w *graduate.Facts) { w.Drift = true }},
 		{"a container does not run", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:1 false A=1") }, func(w *graduate.Facts) { w.Missing = true }},
 		{"a container is gone", func(f *fixture) { f.inspect("sha256:1 true A=1") }, func(w *graduate.Facts) { w.Missing = true }},
 		{"all containers are gone", func(f *fixture) { f.write("bin/fails", "container inspect") }, func(w *graduate.Facts) { w.Missing, w.Running = true, nil }},
-		{"no configuration", func(f *fixture) { f.write("bin/trigger-config-export", "") }, func(*graduate.Facts) {}},
+		{"no configuration", func(f *fixture) { f.write("bin/trigger-config-export", "") }, func(w *graduate.Facts) { w.Config = map[string]string{} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, want := running(t)

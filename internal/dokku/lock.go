@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/gofrs/flock"
 
@@ -36,6 +37,9 @@ func (h *Host) Close(ctx context.Context, r *graduate.Run) error {
 // lock takes an app's deploy lock. The kernel drops it with this process.
 func (h *Host) lock(app string) error {
 	path := h.lockFile(app)
+	if h.holds(app) { // for a release that is being taken back
+		return nil
+	}
 	if err := os.MkdirAll(h.dataDir("apps", app), 0o755); err != nil {
 		return err
 	}
@@ -51,6 +55,13 @@ func (h *Host) lock(app string) error {
 	defer h.mu.Unlock()
 	h.locks = append(h.locks, lock)
 	return nil
+}
+
+// holds tells whether this process has an app's deploy lock.
+func (h *Host) holds(app string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.locks, func(lock *flock.Flock) bool { return lock.Path() == h.lockFile(app) })
 }
 
 // Open removes what the run needed only while it was under way and lets others at the targets again.

@@ -10,16 +10,17 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// OneOff runs a command in a one-off container of an app's new image, as `dokku run` would: with the target's
+// OneOff runs a command in a one-off container of an image of an app, as `dokku run` would: with the target's
 // config, links, networks and docker options (trigger scheduler-run SCHEDULER APP COUNT K=V... -- COMMAND). Our
-// deployed-app-image-tag answers the run's tag, and our docker-args-run labels the container.
-func (h *Host) OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, variables, words []string, out io.Writer) error {
+// deployed-app-image-tag answers the tag, and our docker-args-run labels the container.
+func (h *Host) OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, tag string, variables, words []string, out io.Writer) error {
 	args := []string{"docker-local", a.Target, strconv.Itoa(len(variables))}
 	for _, pair := range variables {
 		args = append(args, quote(pair))
 	}
 	args = slices.Concat(args, []string{"--"}, words)
-	_, err := h.trigger(ctx, append(h.env(r, a), "DOKKU_RM_CONTAINER=1"), out, "scheduler-run", args...)
+	env := append(h.env(r, a), "DOKKU_RM_CONTAINER=1", EnvTag+"="+tag)
+	_, err := h.trigger(ctx, env, out, "scheduler-run", args...)
 	return err
 }
 

@@ -38,13 +38,12 @@ func (h *Host) Promote(ctx context.Context, r *graduate.Run, a *graduate.App) er
 // promoteSource carries over where the version came from (trigger deploy-source-set APP TYPE METADATA). For
 // types other than docker-image Dokku clears the source image there, so it is written after.
 func (h *Host) promoteSource(ctx context.Context, r *graduate.Run, a *graduate.App) error {
-	if kind := h.property("apps", a.Source, "deploy-source"); kind != "" {
-		metadata := h.property("apps", a.Source, "deploy-source-metadata")
-		if _, err := h.trigger(ctx, h.env(r, a), nil, "deploy-source-set", a.Target, kind, metadata); err != nil {
+	if o := a.Origin; o.DeploySource != "" {
+		if _, err := h.trigger(ctx, h.env(r, a), nil, "deploy-source-set", a.Target, o.DeploySource, o.DeployMetadata); err != nil {
 			return err
 		}
 	}
-	image := h.property("git", a.Source, "source-image")
+	image := a.Origin.SourceImage
 	if image == h.property("git", a.Target, "source-image") {
 		return nil
 	}

@@ -32,8 +32,7 @@ func (f *fixture) triggers() []string {
 func TestPromoteMovesEverythingToTheNewVersion(t *testing.T) {
 	f := carried(t)
 	require.NoError(t, f.fetchCommit(t.Context(), f.app))
-	f.write("lib/config/apps/portal-dev/deploy-source", "git-push\n")
-	f.write("lib/config/apps/portal-dev/deploy-source-metadata", "abc")
+	f.app.Origin = graduate.Origin{DeploySource: "git-push", DeployMetadata: "abc"}
 	f.write("lib/config/git/portal/source-image", "img/old:1")
 	for range 2 {
 		require.NoError(t, f.Promote(t.Context(), f.run, f.app))
@@ -51,7 +50,7 @@ func TestPromoteMovesEverythingToTheNewVersion(t *testing.T) {
 func TestPromoteOfAnImage(t *testing.T) {
 	f := newFixture(t)
 	f.write("bin/tags", f.tag("portal")+" sha256:built\n")
-	f.write("lib/config/git/portal-dev/source-image", "img/a:v2\n")
+	f.app.Origin.SourceImage = "img/a:v2"
 	require.NoError(t, f.Promote(t.Context(), f.run, f.app))
 	require.Equal(t, "img/a:v2", f.read("lib/config/git/portal/source-image"))
 	require.Equal(t, []string{""}, f.triggers())

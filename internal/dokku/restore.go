@@ -37,6 +37,9 @@ func (h *Host) Restore(ctx context.Context, r *graduate.Run) error {
 	if err := h.cleanQueues(r); err != nil {
 		return err
 	}
+	if err := h.Forget(ctx, r); err != nil {
+		return err
+	}
 	return h.Open(ctx, r)
 }
 

@@ -53,6 +53,9 @@ func (h *Host) Stage(ctx context.Context, r *graduate.Run, a *graduate.App, log 
 			return err
 		}
 	}
+	if err := h.bringBackScale(ctx, r, a, log); err != nil {
+		return err
+	}
 	processes, err := h.scale(ctx, r, a)
 	if err != nil {
 		return err
@@ -112,22 +115,37 @@ func (h *Host) fetchCommit(ctx context.Context, a *graduate.App) error {
 	if a.Revision == "" {
 		return nil
 	}
-	_, err := h.git(ctx, a.Target, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
-		h.appDir(a.Source), h.branchRef(a.Source))
-	if err != nil {
+	repository, ref := h.appDir(a.Source), h.branchRef(a.Source)
+	if a.Kept.Run != "" {
+		repository, ref = h.keptRepository(a.Kept.App), keptRef(a.Kept)
+	}
+	if _, err := h.git(ctx, a.Target, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", repository, ref); err != nil {
 		return err
 	}
-	_, err = h.git(ctx, a.Target, "cat-file", "-e", a.Revision+"^{commit}")
+	_, err := h.git(ctx, a.Target, "cat-file", "-e", a.Revision+"^{commit}")
 	return err
 }
 
 // detectedPorts gives the target the ports that the build of the source detected (its image's EXPOSE).
 func (h *Host) detectedPorts(ctx context.Context, r *graduate.Run, a *graduate.App, log io.Writer) error {
-	want := h.property("ports", a.Source, "map-detected")
-	if want == "" || want == h.property("ports", a.Target, "map-detected") {
+	if a.Origin.Ports == "" || a.Origin.Ports == h.origin(a.Target).Ports {
 		return nil
 	}
-	_, err := h.trigger(ctx, h.env(r, a), log, "ports-set-detected", a.Target, strings.Join(strings.Fields(want), " "))
+	_, err := h.trigger(ctx, h.env(r, a), log, "ports-set-detected", a.Target, a.Origin.Ports)
+	return err
+}
+
+// bringBackScale gives the target of a rollback the scale that it had (trigger ps-set-scale APP SKIP_DEPLOY
+// CLEAR_EXISTING TYPE=COUNT...).
+func (h *Host) bringBackScale(ctx context.Context, r *graduate.Run, a *graduate.App, log io.Writer) error {
+	if len(a.Scale) == 0 {
+		return nil
+	}
+	args := []string{a.Target, "true", "true"}
+	for _, p := range a.Scale {
+		args = append(args, fmt.Sprintf("%s=%d", p.Type, p.Count))
+	}
+	_, err := h.trigger(ctx, h.env(r, a), log, "ps-set-scale", args...)
 	return err
 }
 
@@ -141,7 +159,7 @@ func (h *Host) extract(ctx context.Context, r *graduate.Run, a *graduate.App, lo
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if a.Revision == "" || h.property("git", a.Source, "source-image") != "" {
+	if a.Revision == "" || a.Origin.SourceImage != "" {
 		err = h.filesOfImage(ctx, r, a, dir)
 	} else {
 		err = h.filesOfCommit(ctx, a, dir, log)

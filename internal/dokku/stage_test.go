@@ -55,7 +55,7 @@ func TestStagingMovesNothingThatTheTargetRuns(t *testing.T) {
 	f := stageable(t)
 	f.commit(map[string]string{"Procfile": "web: new\nrelease: bin/migrate\n", "app.json": `{"scripts":{"dokku":{"predeploy":"bin/pre"}}}`, "x": "y"})
 	f.write("lib/config/git/portal/source-image", "img/old:1")
-	f.write("lib/config/ports/portal-dev/map-detected", "http:80:5000\nhttps:443:5000\n")
+	f.app.Origin.Ports = "http:80:5000 https:443:5000"
 	ours := []string{
 		"lib/data/graduate/runs", "home/portal/objects", f.underWay("lib/data/ps/portal/Procfile"),
 		f.underWay("lib/data/app-json/portal/app.json"),

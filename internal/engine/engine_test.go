@@ -44,11 +44,30 @@ func TestAFailureAfterTheReleasePointUndoesNothing(t *testing.T) {
 		t.Run(string(at), func(t *testing.T) {
 			s := newStory(t)
 			s.runs[at] = broken
+			s.runs[graduate.Revert] = func(context.Context) error { return errors.New("nothing undoes it") }
 			state, err := s.drive()
 			require.Equal(t, graduate.Stuck, state)
 			require.ErrorIs(t, err, errBroken)
 			want := append(way(slices.Concat(before, after[:i+1])...), "failure "+string(at)+": broken")
+			if at != graduate.Finish {
+				want = append(append(want, way(graduate.Revert)...), "failure revert: nothing undoes it")
+				require.ErrorContains(t, err, "nothing undoes it")
+			}
 			require.Equal(t, want, s.trace)
+		})
+	}
+}
+
+func TestAReleaseThatFailedIsTakenBack(t *testing.T) {
+	for _, at := range []graduate.State{graduate.Release, graduate.Settle, graduate.Live} {
+		t.Run(string(at), func(t *testing.T) {
+			s := newStory(t)
+			s.runs[at] = broken
+			state, err := s.drive()
+			require.Equal(t, graduate.Reverted, state)
+			require.ErrorIs(t, err, errBroken)
+			require.Equal(t, way(graduate.Revert), s.trace[len(s.trace)-2:])
+			requireUndone(t, s, 0)
 		})
 	}
 }
@@ -113,7 +132,7 @@ func TestAFailureOfItsOwnAfterTheReleasePointIsTheReason(t *testing.T) {
 		return errBroken
 	}
 	state, err := s.drive()
-	require.Equal(t, graduate.Stuck, state)
+	require.Equal(t, graduate.Reverted, state)
 	require.EqualError(t, err, "broken")
 }
 

@@ -73,7 +73,7 @@ func newStory(t *testing.T) *story {
 	t.Cleanup(func() { s.cancel(nil) })
 	s.Engine = &Engine{Emit: s.emit, AbortBudget: time.Minute}
 	before, after := working()
-	for _, state := range slices.Concat(before, after) {
+	for _, state := range append(slices.Concat(before, after), graduate.Revert) {
 		s.Phases = append(s.Phases, fake{s, state})
 	}
 	return s

@@ -16,6 +16,12 @@ type Facts struct {
 	Missing bool
 	// Revision is the commit of the deploy branch.
 	Revision string
+	// Origin is where the version came from, Scale how many containers of each process type are wanted.
+	Origin Origin
+	Scale  []Process
+	// Config is the configuration, and RevisionKey its key that names the commit. Values stay in memory.
+	Config      map[string]string
+	RevisionKey string
 	// Drift tells that the configuration has changed since the containers were made.
 	Drift bool
 

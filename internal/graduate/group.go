@@ -54,10 +54,14 @@ const (
 	HookPost  HookKind = "post"
 	HookLive  HookKind = "live"
 	HookAbort HookKind = "abort"
+	// HookRollback undoes what a release did to data, in the image of that release.
+	HookRollback HookKind = "rollback"
 )
 
 // HookKinds lists the kinds in the order of a run.
-func HookKinds() []HookKind { return []HookKind{HookPre, HookPost, HookLive, HookAbort} }
+func HookKinds() []HookKind {
+	return []HookKind{HookPre, HookPost, HookLive, HookAbort, HookRollback}
+}
 
 // Hook is a step of the group itself, run once per graduation.
 type Hook struct {
@@ -84,6 +88,7 @@ const (
 	DefaultHookTimeout  = 10 * time.Minute
 	DefaultStartTimeout = 10 * time.Minute
 	DefaultReleaseTasks = ReleaseTasksHold
+	DefaultKeep         = 5
 )
 
 // Settings of a group. A zero field means the default.
@@ -92,6 +97,10 @@ type Settings struct {
 	ReleaseTasks string `json:"release_tasks,omitempty"`
 	// StartTimeout bounds each start phase (building nothing, only starting and checking).
 	StartTimeout time.Duration `json:"start_timeout,omitempty"`
+	// Keep is how many graduations back the versions of an environment are kept for a rollback.
+	Keep int `json:"keep,omitempty"`
+	// Reversible tells that the previous set can work with what the hooks of a release have done to data.
+	Reversible bool `json:"reversible,omitempty"`
 }
 
 // Deadline is the hook's time-out with the default filled in.
@@ -108,6 +117,14 @@ func (s Settings) StartDeadline() time.Duration {
 		return s.StartTimeout
 	}
 	return DefaultStartTimeout
+}
+
+// Kept is how many graduations' versions are kept, with the default filled in.
+func (s Settings) Kept() int {
+	if s.Keep > 0 {
+		return s.Keep
+	}
+	return DefaultKeep
 }
 
 // ReleaseTaskMode is the release_tasks setting with the default filled in.

@@ -6,10 +6,14 @@ type History struct {
 	Run *Run
 	// State is the last state that was entered.
 	State State
+	// Forward is the last state on the way forward: where a person's recovery of a stopped release goes on.
+	Forward State
 	// Released tells that the release record was written.
 	Released bool
 	// HooksBegan tells that a hook or a task was begun.
 	HooksBegan bool
+	// ChangedData tells that one was begun before the release record.
+	ChangedData bool
 	// HooksEnded are the hooks and tasks that came to an end, well or not.
 	HooksEnded map[string]bool
 	// Outcome ends the run; nil while it is under way, or where its coordinator died.
@@ -30,8 +34,12 @@ func Tell(events []Event) History {
 		case EventState:
 			h.State, h.Outcome = State(e.State), nil // whoever entered a state has taken the run up again
 			h.Released = h.Released || h.State == Release
+			if h.State != Revert {
+				h.Forward = h.State
+			}
 		case EventHook:
 			h.HooksBegan = true
+			h.ChangedData = h.ChangedData || !h.Released
 			if e.State != HookStarted {
 				h.HooksEnded[e.Hook] = true
 			}
@@ -53,6 +61,8 @@ func (h History) Resume(asked bool) (state State, ok bool) {
 		return "", false
 	case h.Outcome != nil && h.Released && !asked:
 		return "", false
+	case h.Outcome != nil && h.Released:
+		return h.Forward, true
 	case h.Released:
 		return h.State, true
 	default:
@@ -64,6 +74,7 @@ func (h History) Resume(asked bool) (state State, ok bool) {
 const (
 	OutcomeLive        = "live"
 	OutcomeAborted     = "aborted"
+	OutcomeRolledBack  = "rolled-back"
 	OutcomeNeedsPerson = "needs-person"
 	OutcomeUnchanged   = "unchanged"
 	OutcomeRefused     = "refused"

@@ -16,6 +16,10 @@ type Platform interface {
 	Restore(ctx context.Context, r *Run) error
 	// Stage makes the artifact of an app available to its target; the target goes on as it is.
 	Stage(ctx context.Context, r *Run, a *App, log io.Writer) error
+	// Keep keeps what the target has and what it gets, for a later rollback.
+	Keep(ctx context.Context, r *Run, a *App, log io.Writer) error
+	// Forget removes what was kept with a run.
+	Forget(ctx context.Context, r *Run) error
 	// Processes lists the process types of the staged version, web first.
 	Processes(ctx context.Context, r *Run, a *App) ([]Process, error)
 	// Deploy starts the containers of one process type and returns when the platform has ended its deploy;

@@ -20,6 +20,12 @@ type Run struct {
 	Dir string `json:"dir"`
 	// Socket is where held deploys connect to.
 	Socket string `json:"socket"`
+	// Kind is KindRollback where an earlier set is brought back; empty in a graduation that brings something new.
+	Kind string `json:"kind,omitempty"`
+	// Undoes is the graduation that a rollback takes back, the oldest where there are several.
+	Undoes string `json:"undoes,omitempty"`
+	// Cause says why a rollback was begun without a person: what failed after the release point.
+	Cause string `json:"cause,omitempty"`
 	// Apps are the roles in the group's order, those that are skipped included.
 	Apps     []*App   `json:"apps"`
 	Hooks    []Hook   `json:"hooks"`
@@ -43,6 +49,16 @@ type App struct {
 	First bool `json:"first,omitempty"`
 	// Start is the role's StartAfterPost or StartBeforePost.
 	Start string `json:"start,omitempty"`
+	// Origin is where the version that is carried over came from.
+	Origin Origin `json:"origin,omitzero"`
+	// Was is what the target had before the run; nil where it was never deployed.
+	Was *Version `json:"was,omitempty"`
+	// Kept names the kept version that a rollback brings back; empty in other runs.
+	Kept Kept `json:"kept,omitzero"`
+	// Scale is the scale that a rollback brings back.
+	Scale []Process `json:"scale,omitempty"`
+	// UndoTag is the image tag of the release that a rollback takes back: its own hooks undo it.
+	UndoTag string `json:"undo_tag,omitempty"`
 }
 
 // Web is the process type that the proxy serves.
@@ -75,6 +91,12 @@ func (c Candidate) Address() string {
 
 // Name is how people call it: web.1.
 func (c Candidate) Name() string { return fmt.Sprintf("%s.%d", c.Process, c.Index) }
+
+// KindRollback is the kind of a run that brings an earlier set back.
+const KindRollback = "rollback"
+
+// Rollback tells whether the run brings an earlier set back.
+func (r *Run) Rollback() bool { return r.Kind == KindRollback }
 
 // Tag is the image tag of the run's artifacts.
 func (r *Run) Tag() string { return "graduate-" + r.ID }

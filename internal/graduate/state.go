@@ -32,11 +32,15 @@ const (
 
 	// Aborting undoes all states that were entered, in reverse.
 	Aborting State = "aborting"
+	// Revert takes a release back that failed after its release point, where that is safe: by a rollback of its own.
+	Revert State = "revert"
 
 	// Done: the new set is live.
 	Done State = "done"
 	// Restored: the target is what it was before the run.
 	Restored State = "restored"
+	// Reverted: the previous set is live again.
+	Reverted State = "reverted"
 	// Stuck: stable and stated, but a person has to decide.
 	Stuck State = "stuck"
 )
@@ -84,10 +88,12 @@ func Transitions() []Transition {
 		{Settle, Succeeded, Live},
 		{Live, Succeeded, Finish},
 		{Finish, Succeeded, Done},
-		{Release, Failed, Stuck},
-		{Settle, Failed, Stuck},
-		{Live, Failed, Stuck},
+		{Release, Failed, Revert},
+		{Settle, Failed, Revert},
+		{Live, Failed, Revert},
 		{Finish, Failed, Stuck},
+		{Revert, Succeeded, Reverted},
+		{Revert, Failed, Stuck},
 	}
 }
 
@@ -115,12 +121,12 @@ func Order() []State {
 }
 
 // Ended tells whether a graduation in this state is over.
-func (s State) Ended() bool { return s == Done || s == Restored || s == Stuck }
+func (s State) Ended() bool { return s == Done || s == Restored || s == Reverted || s == Stuck }
 
 // Released tells whether the state lies at or after the release point.
 func (s State) Released() bool {
 	switch s {
-	case Release, Settle, Live, Finish, Done:
+	case Release, Settle, Live, Finish, Done, Revert, Reverted:
 		return true
 	default:
 		return false

@@ -19,7 +19,7 @@ import (
 
 // Containers runs one-off containers in the manner of the platform.
 type Containers interface {
-	OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, variables, words []string, out io.Writer) error
+	OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, tag string, variables, words []string, out io.Writer) error
 	StopOneOffs(ctx context.Context, r *graduate.Run) error
 }
 
@@ -46,7 +46,11 @@ func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, hel
 		if a == nil {
 			return fmt.Errorf("there is no role %s in this graduation", h.Role)
 		}
-		return n.Containers.OneOff(ctx, r, a, variables, h.Command, out)
+		tag := r.Tag()
+		if h.Kind == graduate.HookRollback { // the old version cannot know what the release has changed
+			tag = a.UndoTag
+		}
+		return n.Containers.OneOff(ctx, r, a, tag, variables, h.Command, out)
 	})
 }
 
@@ -54,7 +58,7 @@ func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, hel
 func (n *Runner) Task(ctx context.Context, r *graduate.Run, a *graduate.App, t graduate.Task) error {
 	h := graduate.Hook{Kind: graduate.HookPost, Name: t.Name}
 	return n.bounded(ctx, r, a.Role+"/"+t.Name, h, func(ctx context.Context, out io.Writer) error {
-		return n.Containers.OneOff(ctx, r, a, Environment(r, h, nil), t.Command, out)
+		return n.Containers.OneOff(ctx, r, a, r.Tag(), Environment(r, h, nil), t.Command, out)
 	})
 }
 

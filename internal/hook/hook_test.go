@@ -21,13 +21,14 @@ import (
 // containers is a fake of the platform that notes the one-off containers it is asked for.
 type containers struct {
 	ran     []string
+	tags    []string
 	stopped int
 	run     func(ctx context.Context, out io.Writer) error
 	stop    error
 }
 
-func (c *containers) OneOff(ctx context.Context, _ *graduate.Run, a *graduate.App, variables, words []string, out io.Writer) error {
-	c.ran = append(c.ran, fmt.Sprintf("%s %q %s", a.Target, words, strings.Join(variables, " ")))
+func (c *containers) OneOff(ctx context.Context, _ *graduate.Run, a *graduate.App, tag string, variables, words []string, out io.Writer) error {
+	c.ran, c.tags = append(c.ran, fmt.Sprintf("%s %q %s", a.Target, words, strings.Join(variables, " "))), append(c.tags, tag)
 	if c.run != nil {
 		return c.run(ctx, out)
 	}

@@ -29,5 +29,6 @@ func All(e *Env) []Phase {
 		settle{Env: e},  // the platform's own bookkeeping
 		live{Env: e},    // the group's live hooks
 		finish{Env: e},  // leave nothing behind
+		revert{Env: e},  // or take the release back
 	}
 }

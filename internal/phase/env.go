@@ -23,6 +23,8 @@ type Env struct {
 	Emit     graduate.Emit
 	// Fail stops the run before its release point; only the first reason counts.
 	Fail func(error)
+	// Rollback brings the set back that a run has replaced, by a run of its own.
+	Rollback func(ctx context.Context, r *graduate.Run) error
 
 	mu      sync.Mutex
 	deploys map[graduate.Key]*deploy
@@ -30,6 +32,8 @@ type Env struct {
 	released bool
 	// hooksBegan tells that there is something for the abort hooks to undo.
 	hooksBegan bool
+	// changedData tells that a hook or a task ran before the release point.
+	changedData bool
 	// ended are the hooks that a coordinator before this one has brought to their end.
 	ended     map[string]bool
 	stopWatch func()
@@ -106,10 +110,9 @@ func (e *Env) haveHooksBegun() bool {
 	return e.hooksBegan
 }
 
-// ResumeHooks says that an earlier coordinator of this run had begun hooks, and which of them had ended.
-func (e *Env) ResumeHooks(ended map[string]bool) {
-	e.setHooksBegan()
-	e.ended = ended
+// Resume takes up what a coordinator of this run before this one has done.
+func (e *Env) Resume(h graduate.History) {
+	e.hooksBegan, e.changedData, e.ended, e.released = h.HooksBegan, h.ChangedData, h.HooksEnded, h.Released
 }
 
 // hasEnded tells whether an earlier coordinator has brought a hook to its end.
@@ -119,6 +122,13 @@ func (e *Env) setHooksBegan() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.hooksBegan = true
+	e.changedData = e.changedData || !e.released
+}
+
+func (e *Env) haveChangedData() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.changedData
 }
 
 // app emits an event about one app.
@@ -127,8 +137,10 @@ func (e *Env) app(a *graduate.App, state, message string) {
 }
 
 // each calls f for all active apps side by side and returns their errors in the apps' order.
-func each(r *graduate.Run, f func(*graduate.App) error) error {
-	apps := r.Active()
+func each(r *graduate.Run, f func(*graduate.App) error) error { return eachOf(r.Active(), f) }
+
+// eachOf is each for some apps.
+func eachOf(apps []*graduate.App, f func(*graduate.App) error) error {
 	errs := make([]error, len(apps))
 	var group sync.WaitGroup
 	for i, a := range apps {

@@ -195,7 +195,7 @@ func TestAbortHooks(t *testing.T) {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			s := newStory(t, dir)
-			s.env.ResumeHooks(map[string]bool{"abort/undo": true})
+			s.env.Resume(graduate.History{HooksBegan: true, HooksEnded: map[string]bool{"abort/undo": true}})
 			s.drive(graduate.Aborting)
 			require.Equal(t, graduate.Restored, s.state)
 			s.order("proxy undo", "stop", "hooks stop", "hook abort/mourn", "restore")

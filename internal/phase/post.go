@@ -16,6 +16,9 @@ type post struct {
 func (post) State() graduate.State { return graduate.Post }
 
 func (p post) Run(ctx context.Context, r *graduate.Run) error {
+	if r.Rollback() { // nothing of the release is done again; its own hooks undo it
+		return p.hooks(ctx, r, graduate.HookRollback)
+	}
 	if r.Settings.ReleaseTaskMode() == graduate.ReleaseTasksHold {
 		for _, a := range r.Active() {
 			if err := p.tasks(ctx, r, a, graduate.TaskRelease); err != nil {

@@ -50,7 +50,7 @@ func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App) er
 		}
 	}
 	err = withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Retire(ctx, r, a, log) })
-	if err != nil {
+	if err != nil || r.Rollback() {
 		return err
 	}
 	return s.tasks(ctx, r, a, graduate.TaskPostdeploy)

@@ -16,13 +16,26 @@ type stage struct {
 func (stage) State() graduate.State { return graduate.Stage }
 
 func (s stage) Run(ctx context.Context, r *graduate.Run) error {
-	return each(r, func(a *graduate.App) error {
+	return eachOf(r.Apps, func(a *graduate.App) error {
 		log := r.Log(a.Target)
-		err := withLog(log, func(w io.Writer) error { return s.Platform.Stage(ctx, r, a, w) })
+		err := withLog(log, func(w io.Writer) error { return s.stage(ctx, r, a, w) })
 		if err != nil {
 			return &graduate.StepError{Role: a.Role, App: a.Target, Log: log, Err: err}
 		}
-		s.app(a, graduate.AppStaged, "")
+		if a.Skip == "" {
+			s.app(a, graduate.AppStaged, "")
+		}
 		return nil
 	})
+}
+
+// stage brings one artifact, and keeps it with what the target has: also of an app that is skipped, so that a
+// rollback over several graduations knows the whole set.
+func (s stage) stage(ctx context.Context, r *graduate.Run, a *graduate.App, log io.Writer) error {
+	if a.Skip == "" {
+		if err := s.Platform.Stage(ctx, r, a, log); err != nil {
+			return err
+		}
+	}
+	return s.Platform.Keep(ctx, r, a, log)
 }

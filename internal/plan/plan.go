@@ -5,6 +5,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +25,8 @@ type Options struct {
 	From, To string
 	// All takes unchanged apps along.
 	All bool
+	// Run is the id of the run that is planned: the salt of what its record tells of config values.
+	Run string
 }
 
 // Make decides about every role. The error names everything that keeps the run from going well, one line each.
@@ -31,7 +34,11 @@ func Make(ctx context.Context, in Inspector, g *graduate.Group, o Options) ([]*g
 	if err := route(g, o); err != nil {
 		return nil, err
 	}
-	facts, err := gather(ctx, in, g, o)
+	names := map[string]string{}
+	for _, role := range g.Roles {
+		names[role.Name+" "+o.From], names[role.Name+" "+o.To] = role.Apps[o.From], role.Apps[o.To]
+	}
+	facts, err := gather(ctx, in, names)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +58,7 @@ func Make(ctx context.Context, in Inspector, g *graduate.Group, o Options) ([]*g
 		a := &graduate.App{
 			Role: role.Name, Source: source.App, Target: target.App,
 			Image: source.Image, Revision: source.Revision, Before: target.Revision,
-			First: !target.Deployed, Start: role.Start,
+			First: !target.Deployed, Start: role.Start, Origin: source.Origin, Was: version(o.Run, target),
 		}
 		if !o.All && unchanged(source, target) {
 			a.Skip = "unchanged: it runs this version already"
@@ -59,6 +66,17 @@ func Make(ctx context.Context, in Inspector, g *graduate.Group, o Options) ([]*g
 		apps = append(apps, a)
 	}
 	return apps, refused.ErrorOrNil()
+}
+
+// version is what a target has, as the run's record tells it; nil where it was never deployed.
+func version(run string, f graduate.Facts) *graduate.Version {
+	if !f.Deployed {
+		return nil
+	}
+	return &graduate.Version{
+		Image: f.Image, Revision: f.Revision, Origin: f.Origin, Scale: f.Scale,
+		Config: graduate.Digests(run, f.Config),
+	}
 }
 
 // route checks that the group may go from the one environment to the other.
@@ -99,11 +117,8 @@ func environments(g *graduate.Group) string {
 }
 
 // gather reads the facts of all apps side by side.
-func gather(ctx context.Context, in Inspector, g *graduate.Group, o Options) (map[string]graduate.Facts, error) {
-	var names []string
-	for _, role := range g.Roles {
-		names = append(names, role.Apps[o.From], role.Apps[o.To])
-	}
+func gather(ctx context.Context, in Inspector, apps map[string]string) (map[string]graduate.Facts, error) {
+	names := slices.Collect(maps.Values(apps))
 	found := make([]graduate.Facts, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {

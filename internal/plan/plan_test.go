@@ -75,7 +75,8 @@ func TestAPlanHasEveryRoleInItsOrder(t *testing.T) {
 	apps, err := Make(t.Context(), in, g, devProd)
 	require.NoError(t, err)
 	require.Equal(t, []*graduate.App{
-		{Role: "site", Source: "portal-dev", Target: "portal", Image: "sha256:p2", Revision: "p2", Before: "p1", Start: graduate.StartAfterPost},
+		{Role: "site", Source: "portal-dev", Target: "portal", Image: "sha256:p2", Revision: "p2", Before: "p1", Start: graduate.StartAfterPost,
+			Was: &graduate.Version{Image: "sha256:p1-prod", Revision: "p1", Config: map[string]string{}}},
 		{Role: "api", Source: "ws-dev", Target: "ws", Image: "sha256:w2", Revision: "w2", First: true, Start: graduate.StartBeforePost},
 	}, apps)
 	require.ElementsMatch(t, []string{"portal-dev", "portal", "ws-dev", "ws"}, in.asked, "each app is looked at once")

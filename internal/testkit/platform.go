@@ -47,6 +47,11 @@ func (p *Platform) Stage(ctx context.Context, _ *graduate.Run, a *graduate.App, 
 	return p.world.call(ctx, "stage %s", a.Target)
 }
 
+// Keep notes "keep APP".
+func (p *Platform) Keep(ctx context.Context, _ *graduate.Run, a *graduate.App, _ io.Writer) error {
+	return p.world.call(ctx, "keep %s", a.Target)
+}
+
 // Processes notes nothing, as it changes nothing.
 func (p *Platform) Processes(_ context.Context, _ *graduate.Run, a *graduate.App) ([]graduate.Process, error) {
 	return p.Scale[a.Target], nil

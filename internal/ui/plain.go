@@ -73,6 +73,9 @@ const (
 func sentence(r *graduate.Run, e graduate.Event, began map[string]time.Time) string {
 	switch e.Type {
 	case graduate.EventRun:
+		if e.Plan.Rollback() {
+			return fmt.Sprintf("%sRolling %s back in %s (%s)", title, e.Plan.Group, e.Plan.To, e.Plan.ID)
+		}
 		return fmt.Sprintf("%sGraduating %s from %s to %s (%s)", title, e.Plan.Group, e.Plan.From, e.Plan.To, e.Plan.ID)
 	case graduate.EventState:
 		if r == nil {
@@ -102,6 +105,8 @@ func stateSentence(r *graduate.Run, s graduate.State) string {
 		return fmt.Sprintf("%sReleasing %s in %s: one reload for all apps", title, r.Group, r.To)
 	case graduate.Settle:
 		return step + "Live; Dokku completes each app's deploy"
+	case graduate.Revert:
+		return fmt.Sprintf("%sIt failed after its release: taking it back, where that is safe", title)
 	case graduate.Aborting:
 		return fmt.Sprintf("%sAborting: putting %s back as it was", title, r.To)
 	default:

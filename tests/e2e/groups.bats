@@ -365,7 +365,8 @@ assert_bad_document() {
 
 @test "groups: groups are stored for Dokku's user alone" {
   dokku graduate:create "$G" dev prod
-  assert_equal "$(find "$E2E_DATA" -perm /o+rwx | head -n 3)" '' 'files that others may read'
-  assert_equal "$(find "$E2E_DATA" -not -user "${DOKKU_SYSTEM_USER:-root}" | head -n 3)" '' 'files of other users'
-  assert_equal "$(find "$E2E_DATA" -name '.*' -o -name '*.tmp*' -o -name '*.new' | grep -v lock | head -n 3)" '' 'half-written files'
+  assert_equal "$(stat --format %a "$E2E_DATA")" 700 'mode of the data folder: nobody else can look below it'
+  assert_equal "$(find "$E2E_DATA/groups" -perm /o+rwx | head -n 3)" '' 'files that others may read'
+  assert_equal "$(find "$E2E_DATA/groups" -not -user "${DOKKU_SYSTEM_USER:-root}" | head -n 3)" '' 'files of other users'
+  assert_equal "$(find "$E2E_DATA/groups" -name '.*' -o -name '*.tmp*' -o -name '*.new' | grep -v lock | head -n 3)" '' 'half-written files'
 }

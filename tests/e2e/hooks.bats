@@ -148,6 +148,7 @@ END
 
 @test "hooks: a live hook that fails is told as such, and the new set stays live" {
   deploy "${DEV[0]}=$(image v3.shell --shell)" "${DEV[1]}=$(image v3)"
+  add_hook post migrate --app portal -- /app/probe task migrate # so that it is not taken back
   add_hook live celebrate --app portal -- /app/probe task celebrate --exit 7
   graduate
   assert_exit 4

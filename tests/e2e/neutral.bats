@@ -23,6 +23,7 @@ plugin() {
 # normalize: without what differs between any two deploys: ids, addresses, times, process numbers.
 normalize() {
   sed -E 's/[0-9a-f]{64}/ID/g; s/[0-9a-f]{40}/REV/g; s/[0-9a-f]{12}/ID/g; s/[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/IP/g
+    s/[0-9a-f]{7}\.\.[0-9a-f]{7}/REV..REV/g; s#/tmp/dokku-[0-9]+-([a-z-]+)\.[0-9A-Za-z]+#/tmp/dokku-N-\1#g
     s/upcoming-[0-9]+/upcoming-N/g; s/20[0-9-]{8}T[0-9:.]+Z/TIME/g; s/[0-9]{10,}/TIME/g'
 }
 

@@ -138,8 +138,8 @@ assert_installed() {
   run dokku graduate:list
   disabled=$status
   deploy "$app=$(image v1)"
+  notes=$(cat "$PLUGIN_TEST/notes") # enabling it asks it for its commands
   dokku plugin:enable graduate
-  notes=$(cat "$PLUGIN_TEST/notes")
   mv "$PLUGIN/bin/graduate.real" "$PLUGIN/bin/graduate"
   [ "$disabled" -ne 0 ]
   assert_equal "$notes" '' 'what of the plugin ran while it was disabled'
