@@ -20,6 +20,9 @@ func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Ren
 	if err := os.MkdirAll(filepath.Join(r.Dir, "logs"), 0o700); err != nil {
 		return graduate.Errorf(graduate.Internal, "the folder of the graduation cannot be made (%w); nothing was touched", err)
 	}
+	if err := host.SaveDigests(r); err != nil {
+		return graduate.Errorf(graduate.Internal, "the folder of the graduation cannot be written (%w); nothing was touched", err)
+	}
 	alive, err := host.LockRun(r.ID)
 	if err != nil || alive == nil {
 		return graduate.Errorf(graduate.Internal, "the lock of graduation %s cannot be taken (%w); nothing was touched", r.ID, err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
@@ -83,10 +84,23 @@ func destroyVerb() Verb {
 			if err := c.Store.Delete(name); err != nil {
 				return err
 			}
+			if err := forgetGroup(c, name); err != nil {
+				return graduate.Errorf(graduate.Internal, "group %s is destroyed, but what was kept for its rollbacks is not removed: %w", name, err)
+			}
 			c.UI.Step("Group %s destroyed", name)
 			return nil
 		},
 	}
+}
+
+// forgetGroup removes what is kept for the rollbacks of a group.
+func forgetGroup(c *Call, name string) error {
+	runs, err := histories(c.Host, name)
+	failed := multierror.Append(nil, err)
+	for _, h := range runs {
+		failed = multierror.Append(failed, c.Host.Forget(c.Flags.Context, h.Run))
+	}
+	return multierror.Append(failed, c.Host.ReleaseHolds(name)).ErrorOrNil()
 }
 
 // exists makes sure that there is a group of that name; a damaged one counts.

@@ -105,7 +105,12 @@ func decideRollback(ctx context.Context, host *dokku.Host, g *graduate.Group, o 
 // releasesInto are the graduations that have gone live in an environment, the oldest first.
 func releasesInto(host *dokku.Host, group, environment string) ([]graduate.History, error) {
 	all, err := histories(host, group)
-	return slices.DeleteFunc(all, func(h graduate.History) bool { return !h.Released || h.Run.To != environment }), err
+	failed := multierror.Append(nil, err)
+	all = slices.DeleteFunc(all, func(h graduate.History) bool { return !h.Released || h.Run.To != environment })
+	for _, h := range all {
+		failed = multierror.Append(failed, host.LoadDigests(h.Run))
+	}
+	return all, failed.ErrorOrNil()
 }
 
 func runsOf(histories []graduate.History) []*graduate.Run {

@@ -45,3 +45,8 @@ func (h *Host) ReleaseHold(group, environment string) error {
 	}
 	return err
 }
+
+// ReleaseHolds drops the holds of a group that is gone.
+func (h *Host) ReleaseHolds(group string) error {
+	return os.RemoveAll(filepath.Join(h.DataDir(), "holds", group))
+}

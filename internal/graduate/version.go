@@ -28,8 +28,8 @@ type Version struct {
 	// Scale is how many containers each process type had.
 	Scale []Process `json:"scale,omitempty"`
 	// Config has a digest of each config value by its key (Digest): a rollback does not bring values back, and says
-	// which differ.
-	Config map[string]string `json:"config,omitempty"`
+	// which differ. It is no part of a record that is shown: who sees a digest can try values.
+	Config map[string]string `json:"-"`
 }
 
 // Kept names a version that was kept for a rollback: which app had it, and the graduation that kept it.

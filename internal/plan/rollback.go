@@ -136,7 +136,7 @@ func (b *Rollback) app(ctx context.Context, in Keeper, o RollbackOptions, to goa
 		b.note("%s stays as it is: it was not deployed in that set", now.App)
 		return a, nil
 	}
-	a.Kept = graduate.Kept{App: then.Target, Run: to.run.ID, Before: to.before || then.Skip != ""}
+	a.Kept = graduate.Kept{App: now.App, Run: to.run.ID, Before: to.before || then.Skip != ""}
 	image := then.Image
 	if a.Kept.Before {
 		a.Revision, a.Origin, image = then.Was.Revision, then.Was.Origin, then.Was.Image

@@ -1,7 +1,10 @@
 package trigger
 
 import (
+	"context"
+
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
+	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/ui"
 )
@@ -12,7 +15,20 @@ import (
 // PostAppRename gives the place of the old app to the new one (post-app-rename-setup OLD NEW and
 // post-app-rename OLD NEW). apps:rename destroys the old app between the two, which empties its place
 // (PostDelete), so it is the first that does it; the second finds it done.
-func PostAppRename(args []string) int { return renamed(ui.System(), config.OpenStore(), args) }
+func PostAppRename(args []string) int {
+	return max(renamed(ui.System(), config.OpenStore(), args), keptFollow(ui.System(), args))
+}
+
+// keptFollow gives what is kept of an app for a rollback to the one that it became.
+func keptFollow(s ui.Streams, args []string) int {
+	if len(args) < 2 || graduate.ValidName(args[0]) != nil || graduate.ValidName(args[1]) != nil {
+		return 0
+	}
+	if err := dokku.FromEnv().RenameKept(context.Background(), args[0], args[1]); err != nil {
+		s.Warn("what was kept of %s for a rollback could not be given to %s: %v", args[0], args[1], err)
+	}
+	return 0
+}
 
 func renamed(s ui.Streams, store *config.Store, args []string) int {
 	if len(args) < 2 {
@@ -46,7 +62,20 @@ func cloned(s ui.Streams, store *config.Store, args []string) int {
 }
 
 // PostDelete empties the place of a destroyed app (post-delete APP TAG).
-func PostDelete(args []string) int { return deleted(ui.System(), config.OpenStore(), args) }
+func PostDelete(args []string) int {
+	return max(deleted(ui.System(), config.OpenStore(), args), keptEnd(ui.System(), args))
+}
+
+// keptEnd removes what is kept of a destroyed app.
+func keptEnd(s ui.Streams, args []string) int {
+	if len(args) < 1 || graduate.ValidName(args[0]) != nil {
+		return 0
+	}
+	if err := dokku.FromEnv().ForgetApp(context.Background(), args[0]); err != nil {
+		s.Warn("what was kept of %s for a rollback could not be removed: %v", args[0], err)
+	}
+	return 0
+}
 
 func deleted(s ui.Streams, store *config.Store, args []string) int {
 	if len(args) < 1 {

@@ -124,6 +124,8 @@ run_of_group() { echo "$E2E_DATA/runs/$(dokku graduate:status "$GROUP" --format 
   assert_contains "$output" 'rollback hooks do not run \(--hooks'
   assert_contains "$output" "Rolling $GROUP back in prod"
   refute_contains "$output$errors$(cat "$(run_of_group)/journal.jsonl")" 'third-secret|deep-secret'
+  digest=$(jq --raw-output --arg app "${PROD[0]}" '.[$app].SECRET' "$(run_of_group)/config.json")
+  refute_contains "$output$(cat "$(run_of_group)/journal.jsonl")" "$digest"
   assert_set v8
 }
 

@@ -46,16 +46,20 @@ func (p *Proc) RemoveContainers() error {
 	return err
 }
 
-// RemoveAppImages removes what is tagged dokku/APP for the apps that are there,
-// and what carries the label of one of them without a tag.
+// RemoveAppImages removes what is tagged dokku/APP for the apps that are there, what
+// the plugin under test keeps of them for rollbacks, and what carries the label of one of them without a tag.
 func (p *Proc) RemoveAppImages() error {
 	for _, app := range p.apps() {
-		tags, err := p.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "dokku/"+app)
-		if err != nil {
-			return err
+		var tags []string
+		for _, repository := range []string{"dokku/", "dokku-graduate/"} {
+			out, err := p.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository+app)
+			if err != nil {
+				return err
+			}
+			tags = append(tags, without(lines(out), repository+app+":<none>")...)
 		}
 		dangling, _ := p.docker("image", "ls", "--quiet", "--filter", "dangling=true", "--filter", "label=com.dokku.app-name="+app)
-		p.removeImages(append(without(lines(tags), "dokku/"+app+":<none>"), unique(lines(dangling))...)...)
+		p.removeImages(append(tags, unique(lines(dangling))...)...)
 	}
 	return nil
 }
