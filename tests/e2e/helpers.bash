@@ -305,7 +305,13 @@ graduate() {
   dokku graduate:run dev prod --group "$GROUP" --yes --format json "$@" >"$EVENTS" 2>"$ERRORS" 3>&- || status=$?
 }
 
-# graduate_in_background: the same, not awaited; its leader is in $RUN_PID. finish_graduation waits for it.
+# roll_back [option…]: the same for a rollback of prod.
+roll_back() {
+  EVENTS=$BATS_TEST_TMPDIR/events ERRORS=$BATS_TEST_TMPDIR/errors status=0
+  dokku graduate:rollback prod --group "$GROUP" --yes --format json "$@" >"$EVENTS" 2>"$ERRORS" 3>&- || status=$?
+}
+
+# graduate_in_background: a graduation, not awaited; its leader is in $RUN_PID. finish_graduation waits for it.
 graduate_in_background() {
   EVENTS=$BATS_TEST_TMPDIR/events ERRORS=$BATS_TEST_TMPDIR/errors
   : >"$EVENTS"

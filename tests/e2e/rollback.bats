@@ -22,12 +22,6 @@ released() {
   ID=$(jq --raw-output .run "$EVENTS" | head -n 1)
 }
 
-# roll_back [option…]: sets `status`; events are in $EVENTS, what people read of a failure in $ERRORS.
-roll_back() {
-  EVENTS=$BATS_TEST_TMPDIR/events ERRORS=$BATS_TEST_TMPDIR/errors status=0
-  dokku graduate:rollback prod --group "$GROUP" --yes --format json "$@" >"$EVENTS" 2>"$ERRORS" 3>&- || status=$?
-}
-
 # assert_set VERSION: both apps serve it and run it in every process, and nothing else is there.
 assert_set() {
   assert_serves "$1" "${PROD[@]}"
@@ -217,7 +211,7 @@ END
   goes_wrong "${PROD[1]}"
   assert_exit 4
   assert_serves v12 "${PROD[@]}"
-  assert_contains "$(cat "$ERRORS")" "could not be taken back.*${PROD[1]}"
+  assert_one_error_line "could not be taken back.*${PROD[1]}"
   touch "$E2E_SHARED/no-more"
   dokku graduate:recover "$GROUP"
   assert_set v12

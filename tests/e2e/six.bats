@@ -57,3 +57,32 @@ setup_file() {
   settle "${PROD[@]}"
   assert_nothing_left "${PROD[@]}"
 }
+
+@test "six apps: rolled back twice in a row, each time all at one reload" {
+  pairs=()
+  for app in "${DEV[@]}"; do pairs+=("$app=$(image v3)"); done
+  deploy "${pairs[@]}"
+  graduate
+  assert_exit 0
+  assert_serves v3 "${PROD[@]}"
+  settle "${PROD[@]}"
+  for version in v2 v1; do
+    watch_reloads
+    start_load "${PROD[@]}"
+    roll_back
+    assert_exit 0
+    stop_load
+    assert_no_failed_requests
+    assert_serves "$version" "${PROD[@]}"
+    spread=$(load_value 'milliseconds from first to last app live' --new-version "$version")
+    echo "# milliseconds from first to last app back at $version: $spread" >&3
+    assert_at_most "$spread" 300 'milliseconds from first to last app live'
+    assert_equal "$(reloads_between "$(time_of '.type == "state" and .state == "hold"')" "$(all_live_at "$version")")" 1 'reloads of nginx until all were live'
+    settle "${PROD[@]}"
+    assert_nothing_left "${PROD[@]}"
+    rm -rf "$LOAD"
+  done
+  roll_back
+  assert_exit 1
+  assert_one_error_line 'no earlier set'
+}
