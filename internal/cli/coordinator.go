@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
@@ -64,23 +63,6 @@ func caller() string {
 		}
 	}
 	return "unknown"
-}
-
-// lockGroup makes the graduation of a group exclusive; the kernel drops the lock with this process.
-func lockGroup(host *dokku.Host, group string) (*flock.Flock, error) {
-	dir := filepath.Join(host.DataDir(), "locks")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	lock := flock.New(filepath.Join(dir, group))
-	ok, err := lock.TryLock()
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, graduate.Errorf(graduate.Conflict, "group %s is being graduated already: await it with dokku graduate:status %s, or dokku graduate:abort --group %s", group, group, group)
-	}
-	return lock, nil
 }
 
 // engine makes the engine with its phases and what they work on.
