@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -37,8 +38,11 @@ type coordinator struct {
 	fail    context.CancelCauseFunc
 	// history is what coordinators of the run before this one have done.
 	history graduate.History
-	// released tells that the release record is written.
-	released bool
+	// mu guards what signals and states tell each other.
+	mu sync.Mutex
+	// released tells that the release record is written, aborting that the run turns back, interrupted that a signal
+	// asked for that.
+	released, aborting, interrupted bool
 	// besides are the notices of an abort: what its end has to tell as well.
 	besides []string
 }
@@ -109,13 +113,14 @@ func (c *coordinator) emit(e graduate.Event) error {
 		return err
 	}
 	failpoint.Hit("after:" + moment)
-	if e.Type == graduate.EventState && graduate.State(e.State).Released() {
-		c.released = true
-	}
+	late := e.Type == graduate.EventState && c.enters(graduate.State(e.State))
 	if e.Type == graduate.EventNotice && e.Hook != "" {
 		c.besides = append(c.besides, e.Message)
 	}
 	c.screen.Event(e)
+	if late {
+		c.finishing()
+	}
 	return nil
 }
 

@@ -69,8 +69,8 @@ func refuseClosed(host *dokku.Host, app string) int {
 		fmt.Fprintf(os.Stderr, " !     %s is being graduated (%s); try again when that has ended\n", app, id)
 		return 1
 	}
-	fmt.Fprintf(os.Stderr, " !     %s is being graduated (%s from %s to %s, by %s): await it with dokku graduate:status %s, or dokku graduate:abort %s\n",
-		app, h.Run.Group, h.Run.From, h.Run.To, h.Run.User, h.Run.Group, h.Run.To)
+	fmt.Fprintf(os.Stderr, " !     %s is being graduated (%s of %s from %s to %s, by %s): await it with dokku graduate:status %s, or dokku graduate:abort %s --group %s\n",
+		app, id, h.Run.Group, h.Run.From, h.Run.To, h.Run.User, h.Run.Group, h.Run.To, h.Run.Group)
 	return 1
 }
 
