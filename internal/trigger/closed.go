@@ -44,9 +44,9 @@ func mayPass(command string) bool {
 	return plugin == "graduate" || slices.Contains(harmless, command) || ok && slices.Contains(harmless, ":"+verb)
 }
 
-// SchedulerDeploy refuses a deploy of a closed target that came by none of the commands that user-auth saw, such
-// as ps:restart --all (scheduler-deploy SCHEDULER APP TAG [TYPE]). The run's own deploys pass.
-func SchedulerDeploy(args []string) int {
+// RefuseClosed refuses what came to a closed target by none of the commands that user-auth saw: ps:restart --all
+// (scheduler-deploy SCHEDULER APP TAG [TYPE]), ps:stop --all (scheduler-stop SCHEDULER APP). The run's own deploys pass.
+func RefuseClosed(args []string) int {
 	if len(args) < 2 || ours(args, 1) {
 		return 0
 	}

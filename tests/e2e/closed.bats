@@ -40,7 +40,7 @@ assert_closed() {
   id=$(head -n 1 "$EVENTS" | jq --raw-output .run)
   attempt "$@" </dev/null
   [ "$status" -ne 0 ] || fail "it was let in: $*" "$output"
-  assert_equal "$(grep -Ec "^(remote: )? !     $app is being graduated \($id of $GROUP from dev to prod, by ann\): await it with dokku graduate:status $GROUP, or dokku graduate:abort prod --group $GROUP *$" <<<"$output$errors")" 1 \
+  assert_equal "$(grep -Ec "^(remote: )? !     $app is being graduated \($id of $GROUP from dev to prod, by ann\): await it with dokku graduate:status $GROUP, or dokku graduate:abort prod --group $GROUP *$" <<<"$output"$'\n'"$errors")" 1 \
     "lines that say why $* is refused in: $output $errors"
 }
 
@@ -185,4 +185,20 @@ id_of() { docker inspect --format '{{.Id}}' "$1.web.1"; }
   assert_contains "$(dokku graduate:status "$GROUP")" 'aborted'
   ! has_gatekeeper || fail "user-auth is still linked"
   assert_nothing_left "${PROD[@]}"
+}
+
+@test "closed: ps:stop --all and ps:rebuild --all leave a target running" {
+  [ "$E2E_MODE" = sandbox ] || skip 'it would stop every app of this server'
+  settle "${PROD[@]}"
+  hold_in_background --all
+  mine=$(id_of "${PROD[0]}")
+  assert_closed "${PROD[0]}" dokku ps:stop --all
+  attempt dokku ps:rebuild --all # Dokku's own deploy lock comes first there
+  [ "$status" -ne 0 ] || fail "ps:rebuild --all was let in: $output"
+  assert_equal "$(containers "${PROD[0]}" --no-trunc | grep -Fx "${PROD[0]}.web.1")" "${PROD[0]}.web.1" 'containers of the target'
+  assert_equal "$(id_of "${PROD[0]}")" "$mine" 'container of the target'
+  assert_equal "$(containers "$GROUP-2-portal-dev" | wc -l)" 1 'containers of an app that ps:rebuild has started again'
+  let_go
+  finish_graduation
+  assert_exit 0
 }
