@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
@@ -38,8 +38,11 @@ type coordinator struct {
 	fail    context.CancelCauseFunc
 	// history is what coordinators of the run before this one have done.
 	history graduate.History
-	// released tells that the release record is written.
-	released bool
+	// mu guards what signals and states tell each other.
+	mu sync.Mutex
+	// released tells that the release record is written, aborting that the run turns back, interrupted that a signal
+	// asked for that.
+	released, aborting, interrupted bool
 	// cause is the first failure that was recorded.
 	cause string
 	// besides are the notices of an abort: what its end has to tell as well.
@@ -68,23 +71,6 @@ func caller() string {
 		}
 	}
 	return "unknown"
-}
-
-// lockGroup makes the graduation of a group exclusive; the kernel drops the lock with this process.
-func lockGroup(host *dokku.Host, group string) (*flock.Flock, error) {
-	dir := filepath.Join(host.DataDir(), "locks")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	lock := flock.New(filepath.Join(dir, group))
-	ok, err := lock.TryLock()
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, graduate.Errorf(graduate.Conflict, "group %s is being graduated already: await it with dokku graduate:status %s, or dokku graduate:abort --group %s", group, group, group)
-	}
-	return lock, nil
 }
 
 // engine makes the engine with its phases and what they work on.
@@ -136,16 +122,17 @@ func (c *coordinator) emit(e graduate.Event) error {
 		return err
 	}
 	failpoint.Hit("after:" + moment)
-	if e.Type == graduate.EventState && graduate.State(e.State).Released() {
-		c.released = true
-	}
 	if e.Type == graduate.EventFailure {
 		c.cause = cmp.Or(c.cause, e.Message)
 	}
+	late := e.Type == graduate.EventState && c.enters(graduate.State(e.State))
 	if e.Type == graduate.EventNotice && e.Hook != "" {
 		c.besides = append(c.besides, e.Message)
 	}
 	c.screen.Event(e)
+	if late {
+		c.finishing()
+	}
 	return nil
 }
 

@@ -82,8 +82,10 @@ func (c *coordinator) drive(ctx context.Context, state graduate.State) error {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, c.fail = context.WithCancelCause(ctx)
 	defer c.fail(nil)
+	ended := make(chan struct{})
+	defer close(ended)
 	if c.run.Cause == "" { // a release that failed is taken back, whoever grows tired of waiting for it
-		go c.obey(ctx)
+		go c.obey(ended)
 	}
 	end, reason := c.engine().Drive(ctx, c.run, state)
 	switch {
@@ -102,18 +104,56 @@ func (c *coordinator) settled(ctx context.Context) {
 		err = c.host.Hold(c.run)
 	}
 	if err = errors.Join(err, tidy(context.WithoutCancel(ctx), c.host, c.run)); err != nil {
-		c.emitOrFail(graduate.Event{Type: graduate.EventNotice, Message: fmt.Sprintf("not everything that is of no use any more could be removed: %v", err)})
+		c.notice("not everything that is of no use any more could be removed: %v", err)
 	}
 }
 
-// obey stops the run when somebody asks for it. After the release point the engine does not listen any more.
-func (c *coordinator) obey(ctx context.Context) {
+// obey stops the run when somebody asks for it by a signal, or says why it does not.
+func (c *coordinator) obey(ended <-chan struct{}) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	select {
-	case s := <-signals:
-		c.fail(fmt.Errorf("it was stopped by the signal %s", s))
-	case <-ctx.Done():
+	for {
+		select {
+		case s := <-signals:
+			c.interrupt(s)
+		case <-ended:
+			return // further signals are taken and dropped: what is left is to tell how it ended
+		}
 	}
-	// Further signals are taken and dropped: an abort is under way, and must come to its end.
+}
+
+// interrupt is a signal to stop: before the release point it turns the run back.
+func (c *coordinator) interrupt(s os.Signal) {
+	c.mu.Lock()
+	released, stopped := c.released, c.aborting || c.interrupted
+	if !released && !stopped {
+		c.interrupted = true
+		c.fail(fmt.Errorf("it was stopped by the signal %s", s))
+	}
+	c.mu.Unlock()
+	switch {
+	case released:
+		c.finishing()
+	case stopped:
+		c.notice("The abort of %s in %s is under way: it comes to its end, and Ctrl-C does not make it quicker", c.run.Group, c.run.To)
+	}
+}
+
+// enters notes the state that the run enters; late tells that a signal came just too late to stop it.
+func (c *coordinator) enters(s graduate.State) (late bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	late = s == graduate.Release && c.interrupted
+	c.released, c.aborting = c.released || s.Released(), s == graduate.Aborting
+	return late
+}
+
+// finishing says that it is too late to stop the run.
+func (c *coordinator) finishing() {
+	c.notice("The release of %s to %s is being finished, and Ctrl-C does not stop it", c.run.Group, c.run.To)
+}
+
+// notice tells people something; that it cannot be recorded changes nothing.
+func (c *coordinator) notice(format string, args ...any) {
+	_ = c.emit(graduate.Event{Type: graduate.EventNotice, Message: fmt.Sprintf(format, args...)})
 }

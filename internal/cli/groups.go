@@ -76,7 +76,7 @@ func destroyVerb() Verb {
 					return err
 				}
 			}
-			lock, err := lockGroup(c.Host, name)
+			lock, err := lockGroup(c.Flags.Context, c.Host, name, &patience{})
 			if err != nil {
 				return err
 			}

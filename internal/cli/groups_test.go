@@ -103,7 +103,7 @@ func TestDestroyByForce(t *testing.T) {
 
 func TestDestroyWaitsForNoGraduation(t *testing.T) {
 	s := shopServer(t)
-	lock, err := lockGroup((&Call{Host: hostOf(t)}).Host, "shop")
+	lock, err := lockGroup(t.Context(), (&Call{Host: hostOf(t)}).Host, "shop", &patience{})
 	require.NoError(t, err)
 	defer lock.Close()
 	s.fails([]string{"group shop is being graduated already: await it with dokku graduate:status shop, or dokku graduate:abort --group shop"}, "destroy", "shop", "--force")

@@ -36,7 +36,7 @@ func RollBack(ctx context.Context, s ui.Streams, o RollbackOptions) error {
 	if err != nil {
 		return refuse(err)
 	}
-	lock, err := lockGroup(host, group.Name)
+	lock, err := lockGroup(ctx, host, group.Name, &patience{ui: s, format: o.Format})
 	if err != nil {
 		return refuse(err)
 	}

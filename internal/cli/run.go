@@ -25,6 +25,8 @@ type RunOptions struct {
 	Yes bool
 	// All takes unchanged apps along.
 	All bool
+	// Wait bounds how long deploys of the targets and another graduation of the group are waited for; 0: not at all.
+	Wait time.Duration
 	// Format is stdout or json.
 	Format string
 }
@@ -34,17 +36,23 @@ const tailLines = 20
 
 // Graduate takes a group from one environment to the next.
 func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
-	host := dokku.FromEnv()
-	group, err := config.OpenStore().Find(o.Group, o.From, o.To)
+	host, store := dokku.FromEnv(), config.OpenStore()
+	group, err := store.Find(o.Group, o.From, o.To)
 	if err != nil {
 		return refused(s, o, err)
 	}
-	lock, err := lockGroup(host, group.Name)
+	p := &patience{ui: s, format: o.Format, bound: o.Wait}
+	lock, err := lockGroup(ctx, host, group.Name, p)
 	if err != nil {
 		return refused(s, o, err)
 	}
 	defer lock.Close()
-	r, err := decide(ctx, s, host, group, o)
+	defer host.Unlock()                 // the targets that were waited for
+	group, err = store.Load(group.Name) // as it is now that nobody else is at it
+	if err != nil {
+		return refused(s, o, err)
+	}
+	r, err := decide(ctx, s, host, group, o, p)
 	if err != nil {
 		return refused(s, o, err)
 	}
@@ -67,7 +75,7 @@ func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 }
 
 // decide makes the run, or says why there can be none.
-func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, o RunOptions) (*graduate.Run, error) {
+func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, o RunOptions, p *patience) (*graduate.Run, error) {
 	if err := completeOthers(ctx, s, host, group.Name, o.Format); err != nil {
 		return nil, err
 	}
@@ -75,7 +83,7 @@ func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate
 		return nil, err
 	}
 	id := newID()
-	apps, err := plan.Make(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All, Run: id})
+	apps, err := planned(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All, Run: id}, p)
 	if err != nil {
 		return nil, err
 	}

@@ -1,29 +1,43 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
 
 func runVerb() Verb {
 	return Verb{
-		Name: "run", Args: []string{"<from>", "<to>"}, Options: "[--group <group>] [--yes] [--all] [--format stdout|json]",
+		Name: "run", Args: []string{"<from>", "<to>"}, Options: "[--group <group>] [--yes] [--all] [--wait <duration>] [--format stdout|json]",
 		Help: "Graduate a group from one environment to the next",
 		More: "All new versions are started beside the old ones and checked, the post hooks run, then all go live at one\n" +
 			"moment. Whatever fails before that moment leaves the target as it was. The exit code is 0 where the new\n" +
 			"set is live or there was nothing to do, 1 where nothing was touched, 2 where everything was restored, 3\n" +
-			"where the previous set is live again, 4 where a person has to decide.",
+			"where the previous set is live again, 4 where a person has to decide.\n\n" +
+			"A target that somebody else deploys just now, or a graduation of the group that is under way, is waited\n" +
+			"for with --wait, and refused without it. What a person locked (dokku apps:lock) is always refused.",
 		Example: "dokku graduate:run dev prod",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "group", Aliases: []string{"g"}, Usage: "the group, where more than one has both environments"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask on a terminal"},
 			&cli.BoolFlag{Name: "all", Usage: "take apps along that run their version already"},
+			&cli.StringFlag{Name: "wait", Usage: "how long to wait for others' deploys and graduations, such as 5m"},
 			formatFlag(),
 		},
 		Run: func(c *Call) error {
 			if _, err := c.json(); err != nil {
 				return err
 			}
+			var wait time.Duration
+			if c.Flags.IsSet("wait") {
+				var err error
+				if wait, err = positiveDuration("--wait", c.Flags.String("wait")); err != nil {
+					return err
+				}
+			}
 			return Graduate(c.Flags.Context, c.UI, RunOptions{
 				From: c.Args[0], To: c.Args[1], Group: c.Flags.String("group"),
-				Yes: c.Flags.Bool("yes"), All: c.Flags.Bool("all"), Format: c.Flags.String("format"),
+				Yes: c.Flags.Bool("yes"), All: c.Flags.Bool("all"), Wait: wait, Format: c.Flags.String("format"),
 			})
 		},
 	}

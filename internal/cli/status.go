@@ -3,6 +3,8 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -10,6 +12,7 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/hold"
+	"github.com/dokku-graduate/dokku-graduate/internal/journal"
 	"github.com/dokku-graduate/dokku-graduate/internal/ui"
 )
 
@@ -135,13 +138,21 @@ func abortVerb() Verb {
 		Example: "dokku graduate:abort prod",
 		Flags:   []cli.Flag{&cli.StringFlag{Name: "group", Aliases: []string{"g"}, Usage: "the group, where more than one is being graduated"}},
 		Run: func(c *Call) error {
-			h, err := last(c.Host, c.Flags.String("group"), func(h graduate.History) bool {
-				return h.Outcome == nil && c.Host.Alive(h.Run.ID) && (c.Arg(0) == "" || c.Arg(0) == h.Run.To)
+			runs, _ := histories(c.Host, c.Flags.String("group")) // a damaged journal is none of a running graduation
+			runs = slices.DeleteFunc(runs, func(h graduate.History) bool {
+				return h.Outcome != nil || !c.Host.Alive(h.Run.ID) || c.Arg(0) != "" && c.Arg(0) != h.Run.To
 			})
-			if err != nil {
+			switch len(runs) {
+			case 0:
 				return graduate.Errorf(graduate.NotFound, "no graduation is running that could be aborted")
+			case 1:
+				return abort(c.UI, runs[0].Run)
 			}
-			return abort(c.UI, h.Run)
+			var groups []string
+			for _, h := range runs {
+				groups = append(groups, h.Run.Group)
+			}
+			return graduate.Errorf(graduate.Invalid, "more than one graduation is running: name the group with --group, which is one of %s", strings.Join(groups, ", "))
 		},
 	}
 }
@@ -149,6 +160,11 @@ func abortVerb() Verb {
 // abort asks a run's coordinator to turn back, and says what it answered.
 func abort(out ui.Streams, r *graduate.Run) error {
 	action, reason := hold.Abort(r.Socket, r.ID, caller())
+	if action == hold.Gone { // its socket is closed when the deploys are let go
+		if released, _ := journal.Released(r.Journal()); released {
+			action, reason = hold.GoOn, "it is past its release point"
+		}
+	}
 	switch action {
 	case hold.TurnBack:
 		out.Print("-----> Graduation %s of %s to %s is being aborted", r.ID, r.Group, r.To)

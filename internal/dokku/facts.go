@@ -27,9 +27,7 @@ func (h *Host) Facts(ctx context.Context, app string) (graduate.Facts, error) {
 	f.Published = h.publishes(app)
 	f.Stopped = h.property("ps", app, "restore") == "false"
 	f.Revision, _ = h.git(ctx, app, "rev-parse", "--quiet", "--verify", h.branchRef(app)+"^{commit}")
-	if _, err := os.Stat(h.lockFile(app)); err == nil && !h.holds(app) {
-		f.Locked = true
-	}
+	f.Deploying, f.Locked = h.lockState(app)
 	if _, err := h.docker(ctx, "version", "--format", "{{.Server.Version}}"); err != nil {
 		return f, graduate.Errorf(graduate.Internal, "Docker does not answer (%w); start it and try again", err)
 	}

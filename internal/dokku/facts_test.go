@@ -97,6 +97,8 @@ func TestFacts(t *testing.T) {
 			w.Scheduler, w.Proxy, w.ProxyEnabled, w.ChecksDisabled, w.Stopped = "k3s", "traefik", false, "web,worker", true
 		}},
 		{"locked", func(f *fixture) { f.write("lib/data/apps/portal/.deploy.lock", "") }, func(w *graduate.Facts) { w.Locked = true }},
+		{"being deployed", func(f *fixture) { f.deploys("portal") }, func(w *graduate.Facts) { w.Deploying = true }},
+		{"held by this process", func(f *fixture) { require.NoError(t, f.lock("portal")) }, func(*graduate.Facts) {}},
 		{"another branch", func(f *fixture) { f.write("lib/config/git/--global/deploy-branch", "main") }, func(w *graduate.Facts) { w.Revision = "" }},
 		{"not deployed", func(f *fixture) { f.write("lib/config/common/portal/deployed", "false") }, func(w *graduate.Facts) { w.Deployed, w.Scale, w.Config = false, nil, nil }},
 		{"its image is lost", func(f *fixture) { f.write("bin/tags", "") }, func(w *graduate.Facts) { w.Deployed, w.Image, w.Artifact, w.Scale, w.Config = false, "", "", nil, nil }},

@@ -34,34 +34,99 @@ func (h *Host) Close(ctx context.Context, r *graduate.Run) error {
 	return nil
 }
 
-// lock takes an app's deploy lock. The kernel drops it with this process.
+// lock takes an app's deploy lock, where this process does not have it yet. The kernel drops it with this process.
 func (h *Host) lock(app string) error {
-	path := h.lockFile(app)
-	if h.holds(app) { // for a release that is being taken back
+	return h.take(app, func(lock *flock.Flock) error {
+		ok, err := lock.TryLock()
+		if err != nil {
+			return fmt.Errorf("%s: the deploy lock cannot be taken: %w", app, err)
+		}
+		if !ok {
+			return graduate.Errorf(graduate.Conflict, "%s is being deployed by someone else; try again when that deploy has ended", app)
+		}
+		return nil
+	})
+}
+
+// AwaitDeploy waits until whoever deploys an app lets its deploy lock go, and takes it, so that nobody comes between.
+func (h *Host) AwaitDeploy(ctx context.Context, app string) error {
+	return h.take(app, func(lock *flock.Flock) error { return Await(ctx, lock) })
+}
+
+// Await takes a lock as soon as its holder lets it go. flock(2) itself waits: nothing polls.
+func Await(ctx context.Context, lock *flock.Flock) error {
+	taken := make(chan error, 1)
+	go func() { taken <- lock.Lock() }()
+	select {
+	case err := <-taken:
+		return err
+	case <-ctx.Done():
+		go func() { // it comes too late
+			<-taken
+			_ = lock.Close()
+		}()
+		return context.Cause(ctx)
+	}
+}
+
+// take takes an app's deploy lock in the given way.
+func (h *Host) take(app string, how func(*flock.Flock) error) error {
+	if h.holds(app) {
 		return nil
 	}
 	if err := os.MkdirAll(h.dataDir("apps", app), 0o755); err != nil {
 		return err
 	}
-	lock := flock.New(path)
-	ok, err := lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("%s: the deploy lock cannot be taken: %w", app, err)
+	for {
+		lock := flock.New(h.lockFile(app))
+		if err := how(lock); err != nil {
+			return err
+		}
+		if inPlace(lock) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.locks = append(h.locks, lock)
+			return nil
+		}
+		_ = lock.Close() // its file was removed when it was let go: it would keep nobody off
 	}
-	if !ok {
-		return graduate.Errorf(graduate.Conflict, "%s is being deployed by someone else; try again when that deploy has ended", app)
+}
+
+// lockState tells who keeps others off an app: a process that deploys it and holds its deploy lock, or a person (or
+// a deploy that was killed), as the lock's file is there and nobody holds it. What this process holds is nobody's.
+func (h *Host) lockState(app string) (deploying, locked bool) {
+	if h.holds(app) {
+		return false, false
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.locks = append(h.locks, lock)
-	return nil
+	lock := flock.New(h.lockFile(app), flock.SetFlag(os.O_RDONLY)) // it must not make the file
+	ok, err := lock.TryRLock()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, false
+	case err == nil && !ok:
+		return true, false
+	default:
+		_ = lock.Close()
+		return false, true
+	}
 }
 
 // holds tells whether this process has an app's deploy lock.
 func (h *Host) holds(app string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.ContainsFunc(h.locks, func(lock *flock.Flock) bool { return lock.Path() == h.lockFile(app) })
+	return slices.ContainsFunc(h.locks, func(lock *flock.Flock) bool { return lock.Path() == h.lockFile(app) && inPlace(lock) })
+}
+
+// inPlace tells whether the file of a lock still is the one at its path: Dokku removes it after it has let the lock
+// go, and an app's next deploy makes another.
+func inPlace(lock *flock.Flock) bool {
+	held, err := lock.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(lock.Path())
+	return err == nil && os.SameFile(held, now)
 }
 
 // Open removes what the run needed only while it was under way and lets others at the targets again.
@@ -83,8 +148,8 @@ func (h *Host) Unlock() error {
 	defer h.mu.Unlock()
 	var errs []error
 	for _, lock := range h.locks {
-		if err := os.Remove(lock.Path()); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
+		if inPlace(lock) {
+			errs = append(errs, os.Remove(lock.Path()))
 		}
 		errs = append(errs, lock.Close())
 	}

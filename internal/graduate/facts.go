@@ -33,7 +33,9 @@ type Facts struct {
 	ChecksDisabled string
 	// Published tells that a docker option publishes a port: two generations cannot both have it.
 	Published bool
-	// Locked tells that somebody holds or made the app's deploy lock.
+	// Deploying tells that a process deploys the app just now: it can be waited for.
+	Deploying bool
+	// Locked tells that a person locked the app: only a person ends that.
 	Locked bool
 	// Stopped tells that a person stopped the app (ps:stop).
 	Stopped bool

@@ -147,18 +147,18 @@ func (s *Server) Seal() {
 	s.sealed = true
 }
 
-// turnBack answers a person who asks for an abort.
+// turnBack answers a person who asks for an abort. Seal waits for it: nobody is told that a run turns back which then
+// is released.
 func (s *Server) turnBack(a arrival) verdict {
 	s.mu.Lock()
-	other, late, abort := a.Version != protocolVersion || a.Run != s.run, s.sealed || s.closed, s.abort
-	s.mu.Unlock()
+	defer s.mu.Unlock()
 	switch {
-	case other:
+	case a.Version != protocolVersion || a.Run != s.run:
 		return verdict{protocolVersion, GoOn, "this is the coordinator of another graduation"}
-	case late:
+	case s.sealed || s.closed:
 		return verdict{protocolVersion, GoOn, "it is past its release point"}
 	}
-	abort(a.Abort)
+	s.abort(a.Abort)
 	return verdict{protocolVersion, TurnBack, ""}
 }
 

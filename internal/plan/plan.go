@@ -4,6 +4,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,6 +78,31 @@ func version(run string, f graduate.Facts) *graduate.Version {
 		Image: f.Image, Revision: f.Revision, Origin: f.Origin, Scale: f.Scale,
 		Config: graduate.Digests(run, f.Config),
 	}
+}
+
+// BusyError refuses a target that somebody else deploys just now: that ends by itself.
+type BusyError struct{ App string }
+
+// Error is the one line for a person.
+func (e *BusyError) Error() string {
+	return e.App + " is being deployed by someone else; try again when that deploy has ended, or have it waited for: --wait 5m"
+}
+
+// Busy lists the targets that a refused plan would have to wait for; none where anything else is in its way as well.
+func Busy(err error) []string {
+	var several *multierror.Error
+	if !errors.As(err, &several) {
+		return nil
+	}
+	var apps []string
+	for _, err := range several.Errors {
+		var busy *BusyError
+		if !errors.As(err, &busy) {
+			return nil
+		}
+		apps = append(apps, busy.App)
+	}
+	return apps
 }
 
 // route checks that the group may go from the one environment to the other.
@@ -169,7 +195,9 @@ func refuseTarget(f graduate.Facts) error {
 	case f.Stopped:
 		return refuse("%s is stopped; start it with dokku ps:start %s", f.App, f.App)
 	case f.Locked:
-		return refuse("%s is locked or being deployed; wait for that deploy, or dokku apps:unlock %s", f.App, f.App)
+		return refuse("%s is locked, and nobody deploys it; if that lock is not needed any more: dokku apps:unlock %s", f.App, f.App)
+	case f.Deploying:
+		return graduate.Errorf(graduate.Refused, "%w", &BusyError{f.App})
 	default:
 		return nil
 	}

@@ -154,7 +154,9 @@ func TestTargetsThatCannotBeHeld(t *testing.T) {
 		{"published", func(f *graduate.Facts) { f.Published = true },
 			"ws publishes a port by its docker options, which two generations cannot both have; remove it with dokku docker-options:remove ws deploy …"},
 		{"stopped", func(f *graduate.Facts) { f.Stopped = true }, "ws is stopped; start it with dokku ps:start ws"},
-		{"locked", func(f *graduate.Facts) { f.Locked = true }, "ws is locked or being deployed; wait for that deploy, or dokku apps:unlock ws"},
+		{"locked", func(f *graduate.Facts) { f.Locked = true }, "ws is locked, and nobody deploys it; if that lock is not needed any more: dokku apps:unlock ws"},
+		{"being deployed", func(f *graduate.Facts) { f.Deploying = true },
+			"ws is being deployed by someone else; try again when that deploy has ended, or have it waited for: --wait 5m"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, in := shop()
@@ -184,7 +186,8 @@ func TestTargetsMayBeWhatSourcesMayNot(t *testing.T) {
 	}{
 		{"a source without nginx", "ws-dev", func(f *graduate.Facts) { f.Proxy, f.Scheduler, f.ChecksDisabled = "traefik", "k3s", "_all_" }},
 		{"a source that is stopped", "ws-dev", func(f *graduate.Facts) { f.Stopped, f.Running = true, nil }},
-		{"a source that is being deployed", "ws-dev", func(f *graduate.Facts) { f.Locked = true }},
+		{"a source that is being deployed", "ws-dev", func(f *graduate.Facts) { f.Deploying = true }},
+		{"a source that is locked", "ws-dev", func(f *graduate.Facts) { f.Locked = true }},
 		{"a target that is half deployed", "ws", func(f *graduate.Facts) { f.Running = []string{"a", "b"} }},
 		{"a target without a proxy", "ws", func(f *graduate.Facts) { f.Proxy, f.ProxyEnabled = "traefik", false }},
 		{"a target that was never deployed", "ws", func(f *graduate.Facts) { f.Deployed, f.Image, f.Running = false, "", nil }},
@@ -209,6 +212,20 @@ func TestEveryRoleThatIsRefusedIsNamed(t *testing.T) {
 	require.Len(t, several.Errors, 2)
 	require.ErrorContains(t, several.Errors[0], "portal is locked")
 	require.ErrorContains(t, several.Errors[1], "ws-dev was never deployed")
+}
+
+func TestOnlyDeploysAreWaitedFor(t *testing.T) {
+	g, in := shop()
+	deploying := func(f *graduate.Facts) { f.Deploying = true }
+	in.change("portal", deploying)
+	in.change("ws", deploying)
+	_, err := Make(t.Context(), in, g, devProd)
+	require.Equal(t, []string{"portal", "ws"}, Busy(err))
+	in.change("ws", func(f *graduate.Facts) { f.Locked = true })
+	_, err = Make(t.Context(), in, g, devProd)
+	require.Empty(t, Busy(err), "nobody waits only to be refused for something else")
+	require.Empty(t, Busy(nil))
+	require.Empty(t, Busy(errors.New("Docker does not answer")))
 }
 
 func TestAnInspectorThatFailsIsNoPlan(t *testing.T) {

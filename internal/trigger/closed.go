@@ -44,9 +44,9 @@ func mayPass(command string) bool {
 	return plugin == "graduate" || slices.Contains(harmless, command) || ok && slices.Contains(harmless, ":"+verb)
 }
 
-// SchedulerDeploy refuses a deploy of a closed target that came by none of the commands that user-auth saw, such
-// as ps:restart --all (scheduler-deploy SCHEDULER APP TAG [TYPE]). The run's own deploys pass.
-func SchedulerDeploy(args []string) int {
+// RefuseClosed refuses what came to a closed target by none of the commands that user-auth saw: ps:restart --all
+// (scheduler-deploy SCHEDULER APP TAG [TYPE]), ps:stop --all (scheduler-stop SCHEDULER APP). The run's own deploys pass.
+func RefuseClosed(args []string) int {
 	if len(args) < 2 || ours(args, 1) {
 		return 0
 	}
@@ -69,8 +69,8 @@ func refuseClosed(host *dokku.Host, app string) int {
 		fmt.Fprintf(os.Stderr, " !     %s is being graduated (%s); try again when that has ended\n", app, id)
 		return 1
 	}
-	fmt.Fprintf(os.Stderr, " !     %s is being graduated (%s from %s to %s, by %s): await it with dokku graduate:status %s, or dokku graduate:abort %s\n",
-		app, h.Run.Group, h.Run.From, h.Run.To, h.Run.User, h.Run.Group, h.Run.To)
+	fmt.Fprintf(os.Stderr, " !     %s is being graduated (%s of %s from %s to %s, by %s): await it with dokku graduate:status %s, or dokku graduate:abort %s --group %s\n",
+		app, id, h.Run.Group, h.Run.From, h.Run.To, h.Run.User, h.Run.Group, h.Run.To, h.Run.Group)
 	return 1
 }
 

@@ -30,7 +30,8 @@ var table = []Trigger{
 	{Name: "post-delete", Run: PostDelete},
 	{Name: "pre-restore", Run: PreRestore},
 	{Name: "report", Run: Report},
-	{Name: "scheduler-deploy", Run: SchedulerDeploy},
+	{Name: "scheduler-deploy", Run: RefuseClosed},
+	{Name: "scheduler-stop", Run: RefuseClosed},
 	{Name: "user-auth", Linked: true, Run: UserAuth},
 }
 

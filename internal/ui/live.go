@@ -101,7 +101,7 @@ func (l *live) redraw(above string) {
 	if above != "" {
 		out.WriteString(above + "\n")
 	}
-	width := l.width()
+	width := l.streams.width()
 	for _, r := range l.rows {
 		text := fmt.Sprintf("       %-24s %s", r.app, r.text)
 		if r.working {
@@ -116,8 +116,9 @@ func (l *live) redraw(above string) {
 	_, _ = io.WriteString(l.streams.Out, out.String())
 }
 
-func (l *live) width() int {
-	if file, ok := l.streams.Out.(*os.File); ok {
+// width is that of the terminal.
+func (s Streams) width() int {
+	if file, ok := s.Out.(*os.File); ok {
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 20 {
 			return width
 		}

@@ -45,33 +45,38 @@ func psPlugin() plugin {
 			"ps-set-scale":               psSetScale,
 		},
 		subcommands: map[string]Hook{
-			"rebuild": eachApp(func(p *Proc, app string, _ []string) error { return p.trigger("receive-app", app) }),
+			"rebuild": eachApp("rebuild", func(p *Proc, app string, _ []string) error { return p.trigger("receive-app", app) }),
 			"report":  reportCommand("ps", psReport),
-			"restart": eachApp(func(p *Proc, app string, rest []string) error { return p.restart(app, arg(rest, 0)) }),
+			"restart": eachApp("restart", func(p *Proc, app string, rest []string) error { return p.restart(app, arg(rest, 0)) }),
 			"retire":  psRetire,
 			"scale":   psScale,
 			"set":     setCommand("ps", psProperties, psGlobalProperties),
-			"start":   eachApp(func(p *Proc, app string, _ []string) error { return p.start(app) }),
-			"stop":    eachApp(func(p *Proc, app string, _ []string) error { return p.stop(app) }),
+			"start":   eachApp("start", func(p *Proc, app string, _ []string) error { return p.start(app) }),
+			"stop":    eachApp("stop", func(p *Proc, app string, _ []string) error { return p.stop(app) }),
 		},
 	}
 }
 
-// eachApp is a command for one app, or for all with --all.
-func eachApp(do func(p *Proc, app string, rest []string) error) Hook {
+// eachApp is a command for one app, or for all with --all: there one that fails does not keep it from the others.
+func eachApp(name string, do func(p *Proc, app string, rest []string) error) Hook {
 	return func(p *Proc, args []string) error {
 		args = from(args, 1)
-		apps := []string{arg(args, 0)}
-		if contains(args, "--all") || contains(args, "-a") {
-			apps, args = p.apps(), nil
+		if !contains(args, "--all") && !contains(args, "-a") {
+			if err := p.verifyApp(arg(args, 0)); err != nil {
+				return err
+			}
+			return do(p, args[0], from(args, 1))
 		}
-		for _, app := range apps {
-			if err := p.verifyApp(app); err != nil {
-				return err
+		failed := 0
+		for _, app := range p.apps() {
+			p.info1("Running %s against app %s", name, app)
+			if err := do(p, app, nil); err != nil {
+				p.warn("Error running %s against app %s: %v", name, app, err)
+				failed++
 			}
-			if err := do(p, app, from(args, 1)); err != nil {
-				return err
-			}
+		}
+		if failed > 0 {
+			return p.fail("%s command returned %d errors", name, failed)
 		}
 		return nil
 	}
