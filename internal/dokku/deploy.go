@@ -160,6 +160,31 @@ func (h *Host) saveLog(ctx context.Context, r *graduate.Run, id string) {
 	_, _ = command{name: h.Docker, args: []string{"container", "logs", "--tail", "1000", id}, out: file}.run(ctx)
 }
 
+// Lost finds a held candidate whose container does not run: it has ended, or waits for its next restart.
+func (h *Host) Lost(ctx context.Context, held []graduate.Candidate) (*graduate.Candidate, error) {
+	if len(held) == 0 {
+		return nil, nil
+	}
+	args := []string{"container", "inspect", "--format", "{{.Id}} {{.State.Running}} {{.State.Restarting}}"}
+	for _, c := range held {
+		args = append(args, c.Container)
+	}
+	out, err := h.docker(ctx, args...)
+	if err != nil && out == "" {
+		return nil, err
+	}
+	for i, c := range held {
+		running := func(line string) bool {
+			fields := strings.Fields(line)
+			return len(fields) == 3 && strings.HasPrefix(fields[0], c.Container) && fields[1] == "true" && fields[2] == "false"
+		}
+		if !slices.ContainsFunc(strings.Split(out, "\n"), running) {
+			return &held[i], nil
+		}
+	}
+	return nil, nil
+}
+
 // Watch calls lost for each container of the run that ends, until the context ends.
 func (h *Host) Watch(ctx context.Context, r *graduate.Run, lost func(container string)) {
 	cmd := exec.CommandContext(ctx, h.Docker, "events", "--format", "{{.ID}}",

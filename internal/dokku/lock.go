@@ -31,6 +31,9 @@ func (h *Host) Close(ctx context.Context, r *graduate.Run) error {
 			return fmt.Errorf("%s: what belongs to the app cannot be copied: %w", a.Target, err)
 		}
 	}
+	if err := h.copyQueues(r); err != nil {
+		return fmt.Errorf("the retirement queues cannot be copied: %w", err)
+	}
 	return nil
 }
 

@@ -198,6 +198,20 @@ func TestTheQueuesLoseOnlyTheRunsLines(t *testing.T) {
 	require.NoError(t, f.cleanQueues(f.run), "a second time")
 }
 
+// An image that is built again from the same layers has the ID of one that the queue has had before.
+func TestTheQueuesKeepTheLinesOfBeforeTheRun(t *testing.T) {
+	f := newFixture(t)
+	queue := "lib/data/scheduler-docker-local/dead-images"
+	f.write(queue, "portal i1 1795259026\n")
+	require.NoError(t, os.MkdirAll(f.snapshotDir(f.run), 0o700))
+	require.NoError(t, f.copyQueues(f.run))
+	f.write(queue, "portal i1 1795259026\n i1 1795259099\n")
+	require.NoError(t, f.copyQueues(f.run), "a copy that is there stays")
+	f.write("lib/data/graduate/runs/"+f.run.ID+"/removed", "c1 i1\n")
+	require.NoError(t, f.cleanQueues(f.run))
+	require.Equal(t, "portal i1 1795259026\n", f.read(queue))
+}
+
 func TestDropLines(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
@@ -214,14 +228,14 @@ func TestDropLines(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "queue")
 			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
-			require.NoError(t, dropLines(path, c.words))
+			require.NoError(t, dropLines(path, c.words, ""))
 			got, err := os.ReadFile(path)
 			require.NoError(t, err)
 			require.Equal(t, c.want, string(got))
 		})
 	}
 	missing := filepath.Join(t.TempDir(), "queue")
-	require.NoError(t, dropLines(missing, []string{"x"}))
+	require.NoError(t, dropLines(missing, []string{"x"}, ""))
 	require.NoFileExists(t, missing)
 }
 

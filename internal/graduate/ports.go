@@ -29,6 +29,8 @@ type Platform interface {
 	Stop(ctx context.Context, r *Run) error
 	// Watch calls lost when a container of the run ends, until the context ends.
 	Watch(ctx context.Context, r *Run, lost func(container string))
+	// Lost finds a held candidate whose container does not run; nil where all do.
+	Lost(ctx context.Context, held []Candidate) (*Candidate, error)
 	// Promote moves image tags, git refs and properties of the target to the new version.
 	Promote(ctx context.Context, r *Run, a *App) error
 	// Complete brings the deploy of a process type to its end after the release point, where the one that was

@@ -252,3 +252,14 @@ func TestACompletedDeployIsNoFailure(t *testing.T) {
 		s.live()
 	})
 }
+
+func TestACandidateThatDiedUnseenIsFoundBeforeTheRelease(t *testing.T) {
+	tell(t, func(_ *testing.T, s *story) {
+		s.Platform.Ended = map[string]bool{testkit.Candidate("ws", "web", 2).Container: true}
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Restored, s.state)
+		require.ErrorContains(t, s.err, "ws: web.2 passed its check, but does not run any more")
+		s.never("state release", "proxy switch")
+		s.order("proxy prepare", "proxy undo", "restore")
+	})
+}

@@ -2,6 +2,7 @@ package phase
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -15,8 +16,17 @@ type swap struct {
 func (swap) State() graduate.State { return graduate.Switch }
 
 func (s swap) Run(ctx context.Context, r *graduate.Run) error {
-	if err := s.Proxy.Prepare(ctx, r, s.Barrier.Held()); err != nil {
+	held := s.Barrier.Held()
+	if err := s.Proxy.Prepare(ctx, r, held); err != nil {
 		return err
+	}
+	// A container that keeps dying can pass its check in between, or by the answer of another that got its address.
+	lost, err := s.Platform.Lost(ctx, held)
+	if err != nil {
+		return err
+	}
+	if lost != nil {
+		return &graduate.StepError{App: lost.App, Log: r.Log(lost.App), Err: fmt.Errorf("%s passed its check, but does not run any more", lost.Name())}
 	}
 	// The release record follows at once: whoever asks for an abort from now on must not be told that it turns back.
 	s.Barrier.Seal()

@@ -19,6 +19,9 @@ type Platform struct {
 	Scale map[string][]graduate.Process
 	Tasks map[string][]graduate.Task
 
+	// Ended are the containers of candidates that do not run any more without that anybody was told.
+	Ended map[string]bool
+
 	world  *World
 	mu     sync.Mutex
 	killed chan struct{}
@@ -131,6 +134,16 @@ func (p *Platform) Die(container string) {
 	lost := p.lost
 	p.mu.Unlock()
 	lost(container)
+}
+
+// Lost notes nothing, as it changes nothing: every candidate runs, but those that Ended has.
+func (p *Platform) Lost(_ context.Context, held []graduate.Candidate) (*graduate.Candidate, error) {
+	for _, c := range held {
+		if p.Ended[c.Container] {
+			return &c, nil
+		}
+	}
+	return nil, nil
 }
 
 // Promote notes "promote APP".

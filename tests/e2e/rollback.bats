@@ -97,7 +97,6 @@ run_of_group() { echo "$E2E_DATA/runs/$(dokku graduate:status "$GROUP" --format 
   assert_exit 0
   assert_set v5
   assert_equal "$(ask "${PROD[0]}" '/env?key=COLOUR')" blue 'the config of now'
-  assert_contains "$(cat "$EVENTS")" "probe:v5.worker, from which ${PROD[0]} was made, is not on this server any more"
   side_by_side ps:restart "${PROD[@]}"
   assert_serves v5 "${PROD[@]}"
 
