@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
@@ -77,6 +78,25 @@ func TestUnlockLeavesTheLockOfTheNextOne(t *testing.T) {
 	theirs := f.deploys("portal")
 	require.NoError(t, f.Unlock())
 	require.FileExists(t, theirs.Path())
+}
+
+func TestWhoeverOnlyLooksIsNoCoordinator(t *testing.T) {
+	f := newFixture(t)
+	looks := flock.New(filepath.Join(f.RunDir(f.run.ID), "lock"))
+	ok, err := looks.TryRLock()
+	require.NoError(t, err)
+	require.True(t, ok)
+	got := make(chan *flock.Flock)
+	go func() {
+		lock, err := f.LockRun(f.run.ID)
+		assert.NoError(t, err)
+		got <- lock
+	}()
+	time.Sleep(50 * time.Millisecond) // so that it meets the lock; it passes without, too
+	require.NoError(t, looks.Close())
+	lock := <-got
+	require.NotNil(t, lock)
+	require.NoError(t, lock.Close())
 }
 
 func TestNoLockIsMadeByLooking(t *testing.T) {

@@ -38,6 +38,12 @@ func (h *Host) RunIDs() []string {
 func (h *Host) LockRun(id string) (*flock.Flock, error) {
 	lock := flock.New(filepath.Join(h.RunDir(id), "lock"))
 	ok, err := lock.TryLock()
+	if err == nil && !ok {
+		// Whoever only looks (Alive) shares it for a moment. A coordinator does not: where it can be shared, there is none.
+		if ok, err = lock.TryRLock(); ok {
+			err = lock.Lock()
+		}
+	}
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ teardown_file() {
 # hold_in_background [option…]: a graduation, by ann, that stops at its post hook.
 hold_in_background() {
   add_hold_hook
-  SSH_NAME=ann graduate_in_background "$@"
+  NAME=ann graduate_in_background "$@"
   wait_until_held
 }
 
@@ -120,13 +120,13 @@ id_of() { docker inspect --format '{{.Id}}' "$1.web.1"; }
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
   add_hook post slow --app portal -- /app/probe task slow --sleep 600
   add_hold_hook abort
-  SSH_NAME=ann graduate_in_background --all
+  NAME=ann graduate_in_background --all
   wait_for_event '"hook":"post/slow"'
   pid=$(coordinator)
   kill -HUP -- "-$RUN_PID" || true # the caller's line is lost
   assert_contains "$(dokku graduate:status "$GROUP")" "^=====> $GROUP from dev to prod: running"
   asked=$(date +%s%N)
-  SSH_NAME=bob dokku graduate:abort prod --group "$GROUP"
+  NAME=bob dokku graduate:abort prod --group "$GROUP"
   wait_for_event '"state":"aborting"' 10
   took=$((($(nanoseconds "$(time_of '.type == "state" and .state == "aborting"')") - asked) / 1000000))
   echo "# milliseconds from graduate:abort to the aborting state: $took" >&3

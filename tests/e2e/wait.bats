@@ -89,7 +89,7 @@ take_state() {
 
 @test "wait: a group that is being graduated is named, and waited for with the same bound" {
   add_hold_hook
-  SSH_NAME=ann graduate_in_background --all
+  NAME=ann graduate_in_background --all
   wait_until_held
   first=$RUN_PID id=$(jq --raw-output .run "$EVENTS" | head -n 1)
   EVENTS=$BATS_TEST_TMPDIR/second ERRORS=$BATS_TEST_TMPDIR/second-errors status=0
