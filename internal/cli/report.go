@@ -2,7 +2,9 @@ package cli
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -83,18 +85,18 @@ func groupFields(g *graduate.Group) []ui.Field {
 			early = append(early, r.Name)
 		}
 	}
-	raw := ""
-	if g.Settings.StartTimeout != 0 {
-		raw = config.FormatDuration(g.Settings.StartTimeout)
-	}
 	fields := []ui.Field{
 		{Key: "environments", Value: strings.Join(config.EnvironmentNames(g), " ")},
 		{Key: "roles", Value: strings.Join(config.RoleNames(g), " ")},
 		{Key: "start-before-post", Value: strings.Join(early, " ")},
 		{Key: "release-tasks", Value: g.Settings.ReleaseTasks},
 		{Key: "computed-release-tasks", Value: g.Settings.ReleaseTaskMode()},
-		{Key: "start-timeout", Value: raw},
+		{Key: "start-timeout", Value: durationOrNothing(g.Settings.StartTimeout)},
 		{Key: "computed-start-timeout", Value: config.FormatDuration(g.Settings.StartDeadline())},
+		{Key: "phase-timeout", Value: durationOrNothing(g.Settings.PhaseTimeout)},
+		{Key: "run-timeout", Value: durationOrNothing(g.Settings.RunTimeout)},
+		{Key: "computed-run-timeout", Value: config.FormatDuration(g.Settings.RunDeadline())},
+		{Key: "computed-history", Value: strconv.Itoa(g.Settings.HistoryLength())},
 	}
 	for _, kind := range graduate.HookKinds() {
 		var names []string
@@ -117,4 +119,12 @@ func groupFields(g *graduate.Group) []ui.Field {
 		fields = append(fields, ui.Field{Key: "from-" + e.Name, Value: from}, ui.Field{Key: "apps-" + e.Name, Value: strings.Join(apps, " ")})
 	}
 	return fields
+}
+
+// durationOrNothing is a setting as the user wrote it; nothing where nobody did.
+func durationOrNothing(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return config.FormatDuration(d)
 }

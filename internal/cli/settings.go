@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
@@ -17,12 +18,35 @@ type setting struct {
 // settings is the table of the keys, sorted.
 func settings() []setting {
 	return []setting{
+		{"history", "how many ended graduations are kept with their logs (default " + strconv.Itoa(graduate.DefaultHistory) + ")", func(s *graduate.Settings, value string) (err error) {
+			s.History = 0
+			if value != "" {
+				if s.History, err = strconv.Atoi(value); err != nil || s.History < 1 {
+					return graduate.Errorf(graduate.Invalid, "history must be a whole number of at least 1, not %q", value)
+				}
+			}
+			return nil
+		}},
+		{"phase-timeout", "how long each phase without a bound of its own may take (default 2m to 15m, see docs/failure.md)", func(s *graduate.Settings, value string) (err error) {
+			s.PhaseTimeout = 0
+			if value != "" {
+				s.PhaseTimeout, err = positiveDuration("phase-timeout", value)
+			}
+			return err
+		}},
 		{"release-tasks", "when the apps' own predeploy and release tasks run: hold (with the post hooks; default), before or skip", func(s *graduate.Settings, value string) error {
 			if value != "" && !slices.Contains(config.ReleaseTaskModes(), value) {
 				return graduate.Errorf(graduate.Invalid, "release-tasks may be %s, not %q", strings.Join(config.ReleaseTaskModes(), ", "), value)
 			}
 			s.ReleaseTasks = value
 			return nil
+		}},
+		{"run-timeout", "how long a graduation may take in all, up to its release point (default " + config.FormatDuration(graduate.DefaultRunTimeout) + ")", func(s *graduate.Settings, value string) (err error) {
+			s.RunTimeout = 0
+			if value != "" {
+				s.RunTimeout, err = positiveDuration("run-timeout", value)
+			}
+			return err
 		}},
 		{"start-timeout", "how long starting and checking the apps may take (default " + config.FormatDuration(graduate.DefaultStartTimeout) + ")", func(s *graduate.Settings, value string) (err error) {
 			s.StartTimeout = 0

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ func Changes(before, after *graduate.Group) []string {
 	}
 	c.setting("release-tasks", before.Settings.ReleaseTasks, after.Settings.ReleaseTasks)
 	c.setting("start-timeout", durationOrEmpty(before.Settings.StartTimeout), durationOrEmpty(after.Settings.StartTimeout))
+	c.setting("phase-timeout", durationOrEmpty(before.Settings.PhaseTimeout), durationOrEmpty(after.Settings.PhaseTimeout))
+	c.setting("run-timeout", durationOrEmpty(before.Settings.RunTimeout), durationOrEmpty(after.Settings.RunTimeout))
+	c.setting("history", numberOrEmpty(before.Settings.History), numberOrEmpty(after.Settings.History))
 	return c.lines
 }
 
@@ -145,4 +149,11 @@ func durationOrEmpty(d time.Duration) string {
 		return ""
 	}
 	return FormatDuration(d)
+}
+
+func numberOrEmpty(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,8 +28,16 @@ func Format(g *graduate.Group) []byte {
 	if g.Settings.ReleaseTasks != "" {
 		root.Content = append(root.Content, text("release_tasks"), text(g.Settings.ReleaseTasks))
 	}
-	if g.Settings.StartTimeout != 0 {
-		root.Content = append(root.Content, text("start_timeout"), text(FormatDuration(g.Settings.StartTimeout)))
+	for _, timeout := range []struct {
+		key   string
+		value time.Duration
+	}{{"start_timeout", g.Settings.StartTimeout}, {"phase_timeout", g.Settings.PhaseTimeout}, {"run_timeout", g.Settings.RunTimeout}} {
+		if timeout.value != 0 {
+			root.Content = append(root.Content, text(timeout.key), text(FormatDuration(timeout.value)))
+		}
+	}
+	if g.Settings.History != 0 {
+		root.Content = append(root.Content, text("history"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(g.Settings.History)})
 	}
 	out, err := yaml.Dump(root, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
 	if err != nil {

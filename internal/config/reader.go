@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -208,6 +209,16 @@ func describe(path string) string {
 		}
 	}
 	return out
+}
+
+// count reads a positive whole number.
+func (r *reader) count(path string, node *yaml.Node) int {
+	value, err := strconv.Atoi(node.Value)
+	if r.scalar(node) != "!!int" || err != nil || value <= 0 {
+		r.fail(path, node, "%s must be a whole number of at least 1", describe(path))
+		return 0
+	}
+	return value
 }
 
 func join(path, part string) string {

@@ -84,6 +84,8 @@ const (
 	DefaultHookTimeout  = 10 * time.Minute
 	DefaultStartTimeout = 10 * time.Minute
 	DefaultReleaseTasks = ReleaseTasksHold
+	DefaultRunTimeout   = 2 * time.Hour
+	DefaultHistory      = 20
 )
 
 // Settings of a group. A zero field means the default.
@@ -92,6 +94,12 @@ type Settings struct {
 	ReleaseTasks string `json:"release_tasks,omitempty"`
 	// StartTimeout bounds each start phase (building nothing, only starting and checking).
 	StartTimeout time.Duration `json:"start_timeout,omitempty"`
+	// PhaseTimeout bounds each phase that has no bound of its own.
+	PhaseTimeout time.Duration `json:"phase_timeout,omitempty"`
+	// RunTimeout bounds the whole run up to its release point.
+	RunTimeout time.Duration `json:"run_timeout,omitempty"`
+	// History is how many ended graduations are kept, with their logs.
+	History int `json:"history,omitempty"`
 }
 
 // Deadline is the hook's time-out with the default filled in.
@@ -108,6 +116,22 @@ func (s Settings) StartDeadline() time.Duration {
 		return s.StartTimeout
 	}
 	return DefaultStartTimeout
+}
+
+// RunDeadline is the bound on the whole run with the default filled in.
+func (s Settings) RunDeadline() time.Duration {
+	if s.RunTimeout > 0 {
+		return s.RunTimeout
+	}
+	return DefaultRunTimeout
+}
+
+// HistoryLength is how many ended graduations are kept, with the default filled in.
+func (s Settings) HistoryLength() int {
+	if s.History > 0 {
+		return s.History
+	}
+	return DefaultHistory
 }
 
 // ReleaseTaskMode is the release_tasks setting with the default filled in.
