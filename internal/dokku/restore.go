@@ -212,19 +212,22 @@ func (h *Host) restoreTags(ctx context.Context, r *graduate.Run, a *graduate.App
 // (scheduler-register-retired): a line is "APP ID TIME", of a failed deploy with an empty APP.
 func (h *Host) cleanQueues(r *graduate.Run) error {
 	ours, err := os.ReadFile(filepath.Join(r.Dir, "removed"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	ids := strings.Fields(string(ours))
+	h.mu.Lock()
+	ids := append(strings.Fields(string(ours)), h.removed...)
+	h.removed = nil
+	h.mu.Unlock()
 	for _, queue := range []string{"dead-containers", "dead-images"} {
 		if err := dropLines(filepath.Join(h.Lib, "data", "scheduler-docker-local", queue), ids); err != nil {
 			return err
 		}
 	}
-	return os.Remove(filepath.Join(r.Dir, "removed"))
+	if err := os.Remove(filepath.Join(r.Dir, "removed")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // dropLines removes the lines of a file that have one of the words.
