@@ -26,7 +26,7 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/ui"
 )
 
-// abortBudget bounds an abort. It has a budget of its own, as it must not share what a late run has used up.
+// abortBudget bounds an abort, on top of the time-outs of its hooks. It has a budget of its own, as it must not share what a late run has used up.
 const abortBudget = 5 * time.Minute
 
 // coordinator wires one graduation together and drives it.
@@ -47,10 +47,21 @@ type coordinator struct {
 	cause string
 	// besides are the notices of an abort: what its end has to tell as well.
 	besides []string
+	// record is what record.json says of the run.
+	record graduate.Record
 }
 
-// newID is the id of a new run; ids sort by time.
-func newID() string { return strings.ToLower(ulid.Make().String()) }
+// newID is an id that sorts after all that there are, also where the clock has gone back.
+func newID(ids []string) string {
+	id := ulid.Make()
+	if len(ids) > 0 {
+		last, err := ulid.ParseStrict(strings.ToUpper(ids[len(ids)-1]))
+		if err == nil && id.Compare(last) <= 0 && last.Time() < ulid.MaxTime() {
+			_ = id.SetTime(last.Time() + 1) // it fails beyond MaxTime only
+		}
+	}
+	return strings.ToLower(id.String())
+}
 
 // newRun decides the places of a run.
 func newRun(host *dokku.Host, id string, g *graduate.Group, from, to string, apps []*graduate.App) *graduate.Run {
@@ -100,7 +111,11 @@ func (c *coordinator) engine() *engine.Engine {
 	for _, p := range phase.All(env) {
 		phases = append(phases, p)
 	}
-	return &engine.Engine{Phases: phases, Emit: c.emit, AbortBudget: abortBudget}
+	budget := abortBudget
+	for _, h := range c.run.HooksOf(graduate.HookAbort) { // what they may take must not be missing for the rest
+		budget += h.Deadline()
+	}
+	return &engine.Engine{Phases: phases, Emit: c.emit, AbortBudget: budget}
 }
 
 // proxy is what switches the apps.
@@ -119,6 +134,9 @@ func (c *coordinator) emit(e graduate.Event) error {
 	moment := string(e.Type) + ":" + e.State
 	failpoint.Hit("before:" + moment)
 	if err := c.journal.Append(e); err != nil {
+		if c.released { // the run goes on without the record
+			c.screen.Event(e)
+		}
 		return err
 	}
 	failpoint.Hit("after:" + moment)
@@ -142,6 +160,12 @@ func (c *coordinator) outcome(state graduate.State, reason error) error {
 	if reason == nil && state != graduate.Done {
 		reason = errors.New(cmp.Or(c.history.Failure, "its coordinator was gone"))
 	}
+	if state == graduate.Done && reason != nil {
+		c.record.Left = reason.Error()
+		_ = c.emit(graduate.Event{Type: graduate.EventNotice, Message: fmt.Sprintf( // a failure shows at the outcome
+			"%s is live in %s, but not everything that the graduation needed could be removed (%s); the group's next graduation, or dokku graduate:recover %s, tries again",
+			r.Group, r.To, strings.ReplaceAll(reason.Error(), "\n", "; "), r.Group)})
+	}
 	err := conclude(r, state, reason, c.released)
 	for _, notice := range c.besides { // there is one only where the run was aborted
 		err = fmt.Errorf("%w; besides, %s", err, notice)
@@ -156,7 +180,13 @@ func (c *coordinator) outcome(state graduate.State, reason error) error {
 	if err != nil {
 		e.Message = err.Error()
 	}
-	return errors.Join(err, c.emit(e))
+	failed := c.emit(e)
+	c.end(e)
+	if failed != nil && state == graduate.Done {
+		c.tell("%s is live in %s, but that could not be recorded (%v); when that is mended, dokku graduate:recover %s does it", r.Group, r.To, failed, r.Group)
+		return nil
+	}
+	return errors.Join(err, failed)
 }
 
 // conclude says how the run ended, what it was that failed, and what to do next.

@@ -17,6 +17,12 @@ import (
 
 // drive runs a new graduation from its first state to its end.
 func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Renderer) error {
+	begun := false
+	defer func() {
+		if !begun { // not even a record of it: nothing may be left of it either
+			_ = os.RemoveAll(r.Dir)
+		}
+	}()
 	if err := os.MkdirAll(filepath.Join(r.Dir, "logs"), 0o700); err != nil {
 		return graduate.Errorf(graduate.Internal, "the folder of the graduation cannot be made (%w); nothing was touched", err)
 	}
@@ -38,6 +44,9 @@ func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Ren
 	if err := c.emit(graduate.Event{Type: graduate.EventRun, Plan: r}); err != nil {
 		return graduate.Errorf(graduate.Internal, "the journal of the graduation cannot be written (%w); nothing was touched", err)
 	}
+	begun = true
+	c.begin()
+	defer c.prune()
 	return c.drive(ctx, graduate.Prepare)
 }
 
@@ -67,12 +76,22 @@ func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui
 	}
 	defer log.Close()
 	defer host.Unlock() // whatever cannot be removed is unlocked with this process
-	if err := host.Adopt(ctx, r); err != nil {
+	c := &coordinator{host: host, run: r, journal: log, screen: screen, history: h}
+	say := func(format string, args ...any) {
+		screen.Event(graduate.Event{Type: graduate.EventNotice, Plan: r, Message: fmt.Sprintf(format, args...)})
+	}
+	if err := host.Adopt(ctx, r); err != nil && h.Left != "" {
+		say("The clean-up of graduation %s of %s to %s waits for the next command (%v)", r.ID, r.Group, r.To, err)
+		return nil
+	} else if err != nil {
 		return err
 	}
-	c := &coordinator{host: host, run: r, journal: log, screen: screen, history: h}
-	screen.Event(graduate.Event{Type: graduate.EventNotice, Plan: r, Message: fmt.Sprintf(
-		"Graduation %s of %s to %s was left in state %s by a coordinator that is gone; it is being completed", r.ID, r.Group, r.To, h.State)})
+	if h.Left != "" {
+		say("The clean-up of graduation %s of %s to %s is tried again", r.ID, r.Group, r.To)
+	} else {
+		say("Graduation %s of %s to %s was left in state %s by a coordinator that is gone; it is being completed", r.ID, r.Group, r.To, h.State)
+	}
+	c.begin()
 	return c.drive(ctx, state)
 }
 
@@ -88,10 +107,10 @@ func (c *coordinator) drive(ctx context.Context, state graduate.State) error {
 		go c.obey(ended)
 	}
 	end, reason := c.engine().Drive(ctx, c.run, state)
-	switch {
-	case end == graduate.Stuck && c.released:
+	if c.released && reason != nil {
 		reason = errors.Join(reason, c.host.Leave(c.run))
-	case end == graduate.Done:
+	}
+	if end == graduate.Done {
 		c.settled(ctx)
 	}
 	return c.outcome(end, reason)

@@ -43,7 +43,7 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, 
 	n := 0
 	var failed *multierror.Error
 	for i, h := range runs {
-		if _, ok := h.Resume(asked); !ok || host.Alive(h.Run.ID) || h.Released && (superseded(h, runs[i+1:]) || destroyed(host, h.Run)) {
+		if _, ok := h.Resume(asked); !ok || host.Alive(h.Run.ID) || nothingToGoTo(host, h, runs[i+1:]) {
 			continue
 		}
 		n++
@@ -57,6 +57,12 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, 
 		}
 	}
 	return n, failed.ErrorOrNil()
+}
+
+// nothingToGoTo tells whether a run is past its release point and cannot be completed any more. A clean-up can be
+// made after a later release too.
+func nothingToGoTo(host *dokku.Host, h graduate.History, later []graduate.History) bool {
+	return h.Released && (h.Left == "" && superseded(h, later) || destroyed(host, h.Run))
 }
 
 // superseded tells whether a later graduation has brought its own version to the same environment: then there is

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -87,10 +88,6 @@ func groupFields(g *graduate.Group) []ui.Field {
 			early = append(early, r.Name)
 		}
 	}
-	raw := ""
-	if g.Settings.StartTimeout != 0 {
-		raw = config.FormatDuration(g.Settings.StartTimeout)
-	}
 	keep := ""
 	if g.Settings.Keep != 0 {
 		keep = strconv.Itoa(g.Settings.Keep)
@@ -104,8 +101,12 @@ func groupFields(g *graduate.Group) []ui.Field {
 		{Key: "keep", Value: keep},
 		{Key: "computed-keep", Value: strconv.Itoa(g.Settings.Kept())},
 		{Key: "reversible", Value: strconv.FormatBool(g.Settings.Reversible)},
-		{Key: "start-timeout", Value: raw},
+		{Key: "start-timeout", Value: durationOrNothing(g.Settings.StartTimeout)},
 		{Key: "computed-start-timeout", Value: config.FormatDuration(g.Settings.StartDeadline())},
+		{Key: "phase-timeout", Value: durationOrNothing(g.Settings.PhaseTimeout)},
+		{Key: "run-timeout", Value: durationOrNothing(g.Settings.RunTimeout)},
+		{Key: "computed-run-timeout", Value: config.FormatDuration(g.Settings.RunDeadline())},
+		{Key: "computed-history", Value: strconv.Itoa(g.Settings.HistoryLength())},
 	}
 	for _, kind := range graduate.HookKinds() {
 		var names []string
@@ -128,4 +129,12 @@ func groupFields(g *graduate.Group) []ui.Field {
 		fields = append(fields, ui.Field{Key: "from-" + e.Name, Value: from}, ui.Field{Key: "apps-" + e.Name, Value: strings.Join(apps, " ")})
 	}
 	return fields
+}
+
+// durationOrNothing is a setting as the user wrote it; nothing where nobody did.
+func durationOrNothing(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return config.FormatDuration(d)
 }

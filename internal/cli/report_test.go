@@ -22,8 +22,10 @@ func TestReportLooksLikeDokkus(t *testing.T) {
 	require.Equal(t, `=====> shop graduate information
        Graduate apps dev:               portal=portal-dev ws=ws-dev
        Graduate apps prod:              portal=portal ws=ws
+       Graduate computed history:       20
        Graduate computed keep:          5
        Graduate computed release tasks: hold
+       Graduate computed run timeout:   2h
        Graduate computed start timeout: 10m
        Graduate environments:           dev prod
        Graduate from dev:               any
@@ -36,14 +38,16 @@ func TestReportLooksLikeDokkus(t *testing.T) {
        Graduate hooks pre:
        Graduate hooks rollback:
        Graduate keep:
+       Graduate phase timeout:
        Graduate release tasks:
        Graduate reversible:             false
        Graduate roles:                  portal ws
+       Graduate run timeout:
        Graduate start before post:
        Graduate start timeout:
 `, s.ok("report", "shop"))
 	require.JSONEq(t, `{"group": "shop", "apps-dev": "portal=portal-dev ws=ws-dev", "apps-prod": "portal=portal ws=ws",
-		"computed-keep": "5", "held-dev": "", "held-prod": "", "keep": "", "reversible": "false", "hooks-rollback": "", "computed-release-tasks": "hold", "computed-start-timeout": "10m", "environments": "dev prod", "from-dev": "any", "from-prod": "any",
+		"computed-history": "20", "computed-run-timeout": "2h", "phase-timeout": "", "run-timeout": "", "computed-keep": "5", "held-dev": "", "held-prod": "", "keep": "", "reversible": "false", "hooks-rollback": "", "computed-release-tasks": "hold", "computed-start-timeout": "10m", "environments": "dev prod", "from-dev": "any", "from-prod": "any",
 		"hooks-abort": "", "hooks-live": "", "hooks-post": "smoke", "hooks-pre": "", "release-tasks": "", "roles": "portal ws",
 		"start-before-post": "", "start-timeout": ""}`, s.ok("report", "shop", "--format", "json"))
 	require.Equal(t, "dev prod\n", s.ok("report", "shop", "--graduate-environments"))

@@ -85,7 +85,7 @@ func decideRollback(ctx context.Context, host *dokku.Host, g *graduate.Group, o 
 	if err != nil {
 		return nil, nil, err
 	}
-	id := newID()
+	id := newID(host.RunIDs())
 	b, err := plan.MakeRollback(ctx, host, g, plan.RollbackOptions{Environment: o.Environment, To: o.To, Run: id}, runsOf(releases))
 	if err != nil {
 		return nil, nil, err
@@ -143,6 +143,7 @@ func showRollback(s ui.Streams, r *graduate.Run, notes []string) {
 // rollBack takes the coordinator's own release back, by a run of its own. One that an earlier coordinator has begun
 // is completed; one that was aborted is not tried again.
 func (c *coordinator) rollBack(ctx context.Context, failed *graduate.Run) error {
+	ctx = graduate.CutOff(ctx) // a run of its own, with bounds of its own
 	past, err := releasesAndRollbacks(c.host, failed)
 	if err != nil {
 		return err
@@ -177,7 +178,7 @@ func (c *coordinator) beginRollback(ctx context.Context, failed *graduate.Run) e
 	for _, a := range failed.Apps {
 		group.Roles = append(group.Roles, graduate.Role{Name: a.Role, Start: a.Start, Apps: map[string]string{failed.To: a.Target}})
 	}
-	id := newID()
+	id := newID(c.host.RunIDs())
 	b, err := plan.MakeRollback(ctx, c.host, group, plan.RollbackOptions{Environment: failed.To, Run: id}, []*graduate.Run{failed})
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate
 	if err := checkHostHooks(group.Hooks); err != nil {
 		return nil, err
 	}
-	id := newID()
+	id := newID(host.RunIDs())
 	apps, err := planned(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All, Run: id}, p)
 	if err != nil {
 		return nil, err

@@ -18,14 +18,20 @@ type setting struct {
 // settings is the table of the keys, sorted.
 func settings() []setting {
 	return []setting{
+		{"history", "how many ended graduations are kept with their logs (default " + strconv.Itoa(graduate.DefaultHistory) + ")", func(s *graduate.Settings, value string) (err error) {
+			s.History, err = count("history", value)
+			return err
+		}},
 		{"keep", "how many graduations back the versions of an environment are kept for graduate:rollback (default " + strconv.Itoa(graduate.DefaultKeep) + ")", func(s *graduate.Settings, value string) (err error) {
-			s.Keep = 0
+			s.Keep, err = count("keep", value)
+			return err
+		}},
+		{"phase-timeout", "how long each phase without a bound of its own may take (default 2m to 15m, see docs/failure.md)", func(s *graduate.Settings, value string) (err error) {
+			s.PhaseTimeout = 0
 			if value != "" {
-				if s.Keep, err = strconv.Atoi(value); err != nil || s.Keep < 1 {
-					return graduate.Errorf(graduate.Invalid, "keep must be a whole number of at least 1, not %q", value)
-				}
+				s.PhaseTimeout, err = positiveDuration("phase-timeout", value)
 			}
-			return nil
+			return err
 		}},
 		{"release-tasks", "when the apps' own predeploy and release tasks run: hold (with the post hooks; default), before or skip", func(s *graduate.Settings, value string) error {
 			if value != "" && !slices.Contains(config.ReleaseTaskModes(), value) {
@@ -43,6 +49,13 @@ func settings() []setting {
 			}
 			return nil
 		}},
+		{"run-timeout", "how long a graduation may take in all, up to its release point (default " + config.FormatDuration(graduate.DefaultRunTimeout) + ")", func(s *graduate.Settings, value string) (err error) {
+			s.RunTimeout = 0
+			if value != "" {
+				s.RunTimeout, err = positiveDuration("run-timeout", value)
+			}
+			return err
+		}},
 		{"start-timeout", "how long starting and checking the apps may take (default " + config.FormatDuration(graduate.DefaultStartTimeout) + ")", func(s *graduate.Settings, value string) (err error) {
 			s.StartTimeout = 0
 			if value != "" {
@@ -51,6 +64,18 @@ func settings() []setting {
 			return err
 		}},
 	}
+}
+
+// count reads a whole number that a person typed; the empty one stands for the default.
+func count(key, value string) (int, error) {
+	if value == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return 0, graduate.Errorf(graduate.Invalid, "%s must be a whole number of at least 1, not %q", key, value)
+	}
+	return n, nil
 }
 
 func setVerb() Verb {

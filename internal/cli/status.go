@@ -25,10 +25,12 @@ type status struct {
 	User    string    `json:"user"`
 	Started time.Time `json:"started"`
 	// State is the last state that was entered; Outcome is running, abandoned, or how the run ended.
-	State   string      `json:"state"`
-	Outcome string      `json:"outcome"`
-	Failure string      `json:"failure,omitempty"`
-	Apps    []appStatus `json:"apps"`
+	State   string `json:"state"`
+	Outcome string `json:"outcome"`
+	Failure string `json:"failure,omitempty"`
+	// Left is what the clean-up after the release has left for the next try.
+	Left string      `json:"left,omitempty"`
+	Apps []appStatus `json:"apps"`
 }
 
 // appStatus is one app of a graduation.
@@ -44,7 +46,7 @@ func statusOf(host *dokku.Host, h graduate.History) status {
 	r := h.Run
 	s := status{
 		ID: r.ID, Group: r.Group, From: r.From, To: r.To, User: r.User, Started: r.Started,
-		State: string(h.State), Outcome: "abandoned", Failure: h.Failure,
+		State: string(h.State), Outcome: "abandoned", Failure: h.Failure, Left: h.Left,
 	}
 	switch {
 	case h.Outcome != nil:
@@ -106,6 +108,9 @@ func printStatus(out ui.Streams, s status) {
 	}
 	if s.Failure != "" {
 		out.Detail("Reason: %s", s.Failure)
+	}
+	if s.Left != "" {
+		out.Detail("Left for the next clean-up: %s", strings.ReplaceAll(s.Left, "\n", "; "))
 	}
 	if s.Outcome == "abandoned" {
 		out.Detail("Complete it with dokku graduate:recover %s", s.Group)

@@ -64,7 +64,7 @@ func Verbs() []Verb {
 	verbs := []Verb{
 		addVerb(), applyVerb(), createVerb(), destroyVerb(), exportVerb(), hooksAddVerb(), hooksListVerb(), hooksRemoveVerb(),
 		listVerb(), releaseVerb(), removeVerb(), reportVerb(), rollbackVerb(), runVerb(), setVerb(),
-		abortVerb(), recoverVerb(), statusVerb(),
+		abortVerb(), historyVerb(), outputVerb(), recoverVerb(), statusVerb(),
 		defaultVerb(), helpVerb(), commandsHelpVerb(), versionVerb(),
 	}
 	slices.SortFunc(verbs, func(a, b Verb) int { return strings.Compare(a.Name, b.Name) })

@@ -27,6 +27,9 @@ func Changes(before, after *graduate.Group) []string {
 	c.setting("keep", numberOrEmpty(before.Settings.Keep), numberOrEmpty(after.Settings.Keep))
 	c.setting("reversible", trueOrEmpty(before.Settings.Reversible), trueOrEmpty(after.Settings.Reversible))
 	c.setting("start-timeout", durationOrEmpty(before.Settings.StartTimeout), durationOrEmpty(after.Settings.StartTimeout))
+	c.setting("phase-timeout", durationOrEmpty(before.Settings.PhaseTimeout), durationOrEmpty(after.Settings.PhaseTimeout))
+	c.setting("run-timeout", durationOrEmpty(before.Settings.RunTimeout), durationOrEmpty(after.Settings.RunTimeout))
+	c.setting("history", numberOrEmpty(before.Settings.History), numberOrEmpty(after.Settings.History))
 	return c.lines
 }
 

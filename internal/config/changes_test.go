@@ -33,7 +33,7 @@ func TestChangesAreSaidInWords(t *testing.T) {
 		{"hook changed", func(g *graduate.Group) { g.Hooks[1].Timeout = time.Minute }, []string{"hook post/migrate changed"}},
 		{"hooks reordered", func(g *graduate.Group) { g.Hooks[1], g.Hooks[2] = g.Hooks[2], g.Hooks[1] }, []string{"hooks reordered: post/smoke, post/migrate"}},
 		{"hook moved to another kind", func(g *graduate.Group) { g.Hooks[2].Kind = graduate.HookLive; normalize(g) }, []string{"hook post/smoke removed", "hook live/smoke added"}},
-		{"settings", func(g *graduate.Group) { g.Settings = graduate.Settings{ReleaseTasks: "skip"} }, []string{"release-tasks set to skip (was before)", "start-timeout unset (was 5m)"}},
+		{"settings", func(g *graduate.Group) { g.Settings = graduate.Settings{ReleaseTasks: "skip"} }, []string{"release-tasks set to skip (was before)", "start-timeout unset (was 5m)", "phase-timeout unset (was 4m)", "run-timeout unset (was 1h)", "history unset (was 30)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			after := shop()
@@ -49,7 +49,7 @@ func TestChangesOfANewGroup(t *testing.T) {
 		"environment dev added", "environment staging added", "environment prod added",
 		"role portal added", "role mailer added",
 		"hook pre/backup added", "hook post/migrate added", "hook post/smoke added", "hook abort/undo added",
-		"release-tasks set to before", "start-timeout set to 5m",
+		"release-tasks set to before", "start-timeout set to 5m", "phase-timeout set to 4m", "run-timeout set to 1h", "history set to 30",
 	}, Changes(nil, shop()))
 }
 

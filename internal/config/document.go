@@ -105,6 +105,9 @@ func (d *document) read(root *yaml.Node) {
 		{"keep", func(path string, node *yaml.Node) { d.group.Settings.Keep = d.count(path, node) }},
 		{"reversible", func(path string, node *yaml.Node) { d.group.Settings.Reversible = d.truth(path, node) }},
 		{"start_timeout", func(path string, node *yaml.Node) { d.group.Settings.StartTimeout = d.duration(path, node) }},
+		{"phase_timeout", func(path string, node *yaml.Node) { d.group.Settings.PhaseTimeout = d.duration(path, node) }},
+		{"run_timeout", func(path string, node *yaml.Node) { d.group.Settings.RunTimeout = d.duration(path, node) }},
+		{"history", func(path string, node *yaml.Node) { d.group.Settings.History = d.count(path, node) }},
 	})
 	if !version && !d.isBroken("") {
 		d.fail("version", root, "version is missing; write version: %s", documentVersion)

@@ -34,7 +34,7 @@ func shop() *graduate.Group {
 			{Kind: graduate.HookPost, Name: "smoke", Host: "smoke-test"},
 			{Kind: graduate.HookAbort, Name: "undo", Role: "portal", Command: []string{"bin/rails", "db:rollback"}},
 		},
-		Settings: graduate.Settings{ReleaseTasks: "before", StartTimeout: 5 * time.Minute},
+		Settings: graduate.Settings{ReleaseTasks: "before", StartTimeout: 5 * time.Minute, PhaseTimeout: 4 * time.Minute, RunTimeout: time.Hour, History: 30},
 	}
 }
 
@@ -92,7 +92,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"second document", head + "---\n" + head, []string{"line 4: a second document begins here; a group is one document"}},
 		{"custom tag", head + "apps: !x {}\n", []string{"line 4: apps must be a mapping (key: value), not a mapping"}},
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, when: now}\n", []string{
-			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout`,
+			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback`,
 			`line 8: unknown field "when" in a hook; it may have name, app, run, host, timeout`,
 		}},
@@ -110,6 +110,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			"line 6: start_timeout must be a duration such as 90s or 10m",
 			`line 7: release_tasks must be a string; write "true"`,
 		}},
+		{"a number that is none", head + "history: many\n", []string{"line 4: history must be a whole number of at least 1"}},
 		{"names that look like numbers", "version: 1\ngroup: shop\nenvironments:\n  2024: {}\n  dev: {}\napps:\n  a: {dev: 7}\n", []string{
 			`line 4: a key of environments must be a string; write "2024"`,
 			`line 7: apps.a.dev must be a string; write "7"`,
@@ -143,9 +144,12 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			"line 9: a post hook needs a command to run",
 			"line 11: hook post/c: timeout must be between 1s and 24h, not 48h",
 		}},
-		{"settings", head + "release_tasks: never\nstart_timeout: 10ms\n", []string{
+		{"settings", head + "release_tasks: never\nstart_timeout: 10ms\nphase_timeout: 25h\nrun_timeout: 0.5s\nhistory: 1001\n", []string{
 			`line 4: release tasks may be hold, before, skip, not "never"`,
 			"line 5: start timeout must be between 1s and 24h, not 10ms",
+			"line 6: phase timeout must be between 1s and 24h, not 25h",
+			"line 7: run timeout must be between 1s and 24h, not 500ms",
+			"line 8: history must be between 1 and 1000, not 1001",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -29,13 +29,21 @@ func Format(g *graduate.Group) []byte {
 		root.Content = append(root.Content, text("release_tasks"), text(g.Settings.ReleaseTasks))
 	}
 	if g.Settings.Keep != 0 {
-		root.Content = append(root.Content, text("keep"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(g.Settings.Keep)})
+		root.Content = append(root.Content, text("keep"), number(g.Settings.Keep))
 	}
 	if g.Settings.Reversible {
 		root.Content = append(root.Content, text("reversible"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 	}
-	if g.Settings.StartTimeout != 0 {
-		root.Content = append(root.Content, text("start_timeout"), text(FormatDuration(g.Settings.StartTimeout)))
+	for _, timeout := range []struct {
+		key   string
+		value time.Duration
+	}{{"start_timeout", g.Settings.StartTimeout}, {"phase_timeout", g.Settings.PhaseTimeout}, {"run_timeout", g.Settings.RunTimeout}} {
+		if timeout.value != 0 {
+			root.Content = append(root.Content, text(timeout.key), text(FormatDuration(timeout.value)))
+		}
+	}
+	if g.Settings.History != 0 {
+		root.Content = append(root.Content, text("history"), number(g.Settings.History))
 	}
 	out, err := yaml.Dump(root, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
 	if err != nil {
@@ -130,6 +138,11 @@ func text(value string) *yaml.Node {
 		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node
+}
+
+// number is a whole number.
+func number(n int) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(n)}
 }
 
 func texts(values []string) *yaml.Node {

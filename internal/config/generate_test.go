@@ -17,6 +17,9 @@ func anyGroup() *rapid.Generator[*graduate.Group] {
 			Settings: graduate.Settings{
 				ReleaseTasks: rapid.SampledFrom([]string{"", "hold", "before", "skip"}).Draw(t, "release tasks"),
 				StartTimeout: anyTimeout().Draw(t, "start timeout"),
+				PhaseTimeout: anyTimeout().Draw(t, "phase timeout"),
+				RunTimeout:   anyTimeout().Draw(t, "run timeout"),
+				History:      rapid.IntRange(0, maxHistory).Draw(t, "history"),
 			},
 		}
 		environments := rapid.SliceOfNDistinct(anyName().Filter(func(s string) bool { return s != startKey }), 1, 4, rapid.ID[string]).Draw(t, "environments")

@@ -229,7 +229,6 @@ func describe(path string) string {
 	}
 	return out
 }
-
 func join(path, part string) string {
 	if path == "" {
 		return part

@@ -19,6 +19,9 @@ const maxKeep = 100
 // maxTimeout bounds every time-out: no wait is without an end.
 const maxTimeout = 24 * time.Hour
 
+// maxHistory bounds how many ended graduations are kept.
+const maxHistory = 1000
+
 // Problem is one thing that is wrong with a group.
 type Problem struct {
 	// Path is where it stands in the document: "apps/portal/dev", "hooks/post/0".
@@ -236,6 +239,11 @@ func (v *validator) settings() {
 		v.add("keep", "keep must be between 1 and %d, not %d", maxKeep, s.Keep)
 	}
 	v.timeout("start_timeout", "start timeout", s.StartTimeout)
+	v.timeout("phase_timeout", "phase timeout", s.PhaseTimeout)
+	v.timeout("run_timeout", "run timeout", s.RunTimeout)
+	if s.History < 0 || s.History > maxHistory {
+		v.add("history", "history must be between 1 and %d, not %d", maxHistory, s.History)
+	}
 }
 
 // ReleaseTaskModes lists the values of the release-tasks setting.

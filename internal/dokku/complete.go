@@ -33,7 +33,7 @@ func (h *Host) Complete(ctx context.Context, r *graduate.Run, a *graduate.App, p
 	if err != nil || len(left) == 0 {
 		return err
 	}
-	if _, err := h.trigger(ctx, h.env(r, a), log, "scheduler-deploy", "docker-local", a.Target, r.Tag(), process); err != nil {
+	if err := h.redeploy(ctx, r, a, log, process); err != nil {
 		return &CommandError{"dokku's deploy", lastExclaim(r.Log(a.Target)), err}
 	}
 	_, err = h.docker(ctx, append([]string{"container", "rm", "--force"}, left...)...)
@@ -71,4 +71,13 @@ func (h *Host) awaitDeploys(ctx context.Context, r *graduate.Run) error {
 		}
 	}
 	return nil
+}
+
+// redeploy runs Dokku's deploy of a process type without a hold.
+func (h *Host) redeploy(ctx context.Context, r *graduate.Run, a *graduate.App, log io.Writer, process string) error {
+	_, err := command{
+		name: "plugn", args: []string{"trigger", "scheduler-deploy", "docker-local", a.Target, r.Tag(), process},
+		env: h.env(r, a), out: log, deployOf: r,
+	}.run(ctx)
+	return err
 }

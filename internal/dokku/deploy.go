@@ -120,9 +120,7 @@ func (h *Host) removeContainers(ctx context.Context, r *graduate.Run) error {
 		if len(ids) == 0 {
 			return nil
 		}
-		if err := h.noteRemoved(ctx, r, ids); err != nil {
-			return err
-		}
+		h.noteRemoved(ctx, r, ids)
 		for _, id := range ids {
 			h.saveLog(ctx, r, id)
 		}
@@ -132,15 +130,20 @@ func (h *Host) removeContainers(ctx context.Context, r *graduate.Run) error {
 	}
 }
 
-// noteRemoved keeps the IDs of containers and their images, for the lines that a failing deploy queued of them.
-func (h *Host) noteRemoved(ctx context.Context, r *graduate.Run, ids []string) error {
+// noteRemoved keeps the IDs of containers and their images, for the lines that a failing deploy queued of them. A full
+// disk must not keep an abort from its end: what cannot be written is kept in memory.
+func (h *Host) noteRemoved(ctx context.Context, r *graduate.Run, ids []string) {
+	out, _ := h.docker(ctx, append([]string{"container", "inspect", "--format", "{{.Id}} {{.Image}}"}, ids...)...)
+	out = strings.ReplaceAll(out, "sha256:", "") + "\n"
+	h.mu.Lock()
+	h.removed = append(h.removed, strings.Fields(out)...)
+	h.mu.Unlock()
 	file, err := os.OpenFile(filepath.Join(r.Dir, "removed"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return
 	}
-	out, _ := h.docker(ctx, append([]string{"container", "inspect", "--format", "{{.Id}} {{.Image}}"}, ids...)...)
-	_, err = file.WriteString(strings.ReplaceAll(out, "sha256:", "") + "\n")
-	return errors.Join(err, file.Close())
+	defer file.Close()
+	_, _ = file.WriteString(out)
 }
 
 // saveLog saves what a candidate printed, as it is gone with the container.

@@ -29,6 +29,8 @@ type Host struct {
 
 	mu    sync.Mutex
 	locks []*flock.Flock
+	// removed are the IDs of containers that were removed, and of their images.
+	removed []string
 }
 
 var _ graduate.Platform = (*Host)(nil)

@@ -38,6 +38,8 @@ type command struct {
 	stdin io.Reader
 	// out gets everything that is printed; nil keeps it for the error.
 	out io.Writer
+	// deployOf is the run of which it is a deploy that goes on by itself when this process is gone.
+	deployOf *graduate.Run
 }
 
 // killGrace is how long a command may take to end after it was told to.
@@ -45,6 +47,9 @@ const killGrace = 5 * time.Second
 
 // run runs a command and returns its standard output where out is nil.
 func (c command) run(ctx context.Context) (string, error) {
+	if graduate.LeavesRunning(ctx) {
+		return c.leaveRunning(ctx)
+	}
 	cmd := exec.CommandContext(ctx, c.name, c.args...)
 	cmd.Env, cmd.Stdin = append(os.Environ(), c.env...), c.stdin
 	var stdout, stderr bytes.Buffer
@@ -56,14 +61,18 @@ func (c command) run(ctx context.Context) (string, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killGrace
-	err := cmd.Run()
+	return c.ended(ctx, cmd.Run(), stdout.String(), stderr.String())
+}
+
+// ended is the result of a command.
+func (c command) ended(ctx context.Context, err error, stdout, stderr string) (string, error) {
 	if err == nil {
-		return stdout.String(), nil
+		return stdout, nil
 	}
-	if ctx.Err() != nil {
-		return stdout.String(), context.Cause(ctx)
+	if ctx.Err() != nil && !graduate.LeavesRunning(ctx) {
+		return stdout, context.Cause(ctx)
 	}
-	return stdout.String(), &CommandError{c.name + " " + first(c.args), lastLine(stderr.String()), err}
+	return stdout, &CommandError{c.name + " " + first(c.args), lastLine(stderr), err}
 }
 
 // CommandError is a command that failed, with the last line that it printed as an error.

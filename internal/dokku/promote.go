@@ -69,7 +69,7 @@ func (h *Host) Retire(ctx context.Context, r *graduate.Run, a *graduate.App, log
 		if p.Count > 0 || len(files) == 0 {
 			continue
 		}
-		if _, err := h.trigger(ctx, h.env(r, a), log, "scheduler-deploy", "docker-local", a.Target, r.Tag(), p.Type); err != nil {
+		if err := h.redeploy(ctx, r, a, log, p.Type); err != nil {
 			return fmt.Errorf("the old containers of %s: %w", p.Type, err)
 		}
 	}
@@ -103,12 +103,18 @@ func (h *Host) retire(ctx context.Context, r *graduate.Run, a *graduate.App, id 
 
 // Finish leaves the target as a deploy of Dokku's would: its own app.json and Procfile, one tag.
 func (h *Host) Finish(ctx context.Context, r *graduate.Run, a *graduate.App) error {
-	if err := h.putBack(r, a); err != nil {
-		return err
-	}
 	tags, err := h.tags(ctx, a.Target)
 	if err != nil {
 		return err
+	}
+	// A clean-up that is tried again late finds the target with another version, whose files are not ours.
+	if tag, ok := tags[r.Tag()]; !ok || tags["latest"] == tag {
+		if err := h.putBack(r, a); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(h.staged(r, a, "processes.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // it says that there is something to put back
 	}
 	if _, ok := tags[r.Tag()]; ok {
 		if _, err := h.docker(ctx, "image", "rm", "dokku/"+a.Target+":"+r.Tag()); err != nil {

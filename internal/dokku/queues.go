@@ -42,13 +42,13 @@ func (h *Host) copyQueues(r *graduate.Run) error {
 // built again from the same layers has the same ID.
 func (h *Host) cleanQueues(r *graduate.Run) error {
 	ours, err := os.ReadFile(filepath.Join(r.Dir, "removed"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	ids := strings.Fields(string(ours))
+	h.mu.Lock()
+	ids := append(strings.Fields(string(ours)), h.removed...)
+	h.removed = nil
+	h.mu.Unlock()
 	for _, queue := range h.retirementQueues() {
 		before, err := os.ReadFile(filepath.Join(h.snapshotDir(r), filepath.Base(queue)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +58,10 @@ func (h *Host) cleanQueues(r *graduate.Run) error {
 			return err
 		}
 	}
-	return os.Remove(filepath.Join(r.Dir, "removed"))
+	if err := os.Remove(filepath.Join(r.Dir, "removed")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // dropLines removes the lines of a file that have one of the words and were not there before.

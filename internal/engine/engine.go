@@ -38,8 +38,11 @@ type Engine struct {
 var ErrStopped = errors.New("stopped")
 
 // Drive takes the run from a state to its end and returns the state in which it ended, with the reason where
-// that is not Done. Cancelling the context aborts the run up to the release point; after it the run goes on.
+// that is not Done, or what was left of the clean-up where it is. Cancelling the context aborts the run up to the release point; after it the run goes on.
 func (e *Engine) Drive(ctx context.Context, r *graduate.Run, state graduate.State) (graduate.State, error) {
+	limit, late := r.Cap()
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
+	defer cancel()
 	var reason error
 	for !state.Ended() {
 		if needsRecord(state) && ctx.Err() != nil { // cancelled while a phase came to a good end
@@ -90,14 +93,19 @@ func (e *Engine) work(ctx context.Context, r *graduate.Run, state graduate.State
 		return e.undo(ctx, r)
 	}
 	if state.Released() {
-		ctx = context.WithoutCancel(ctx)
+		ctx = graduate.LeaveRunning(context.WithoutCancel(ctx))
+	}
+	if limit, late := r.Deadline(state); limit > 0 { // its clock starts with the phase
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, late)
+		defer cancel()
 	}
 	for _, p := range e.Phases {
 		if p.State() != state {
 			continue
 		}
 		err := p.Run(ctx, r)
-		if err != nil && ctx.Err() != nil {
+		if err != nil && ctx.Err() != nil && !state.Released() {
 			return context.Cause(ctx) // what failed was only cut off
 		}
 		return err

@@ -46,7 +46,11 @@ func TestAFailureAfterTheReleasePointUndoesNothing(t *testing.T) {
 			s.runs[at] = broken
 			s.runs[graduate.Revert] = func(context.Context) error { return errors.New("nothing undoes it") }
 			state, err := s.drive()
-			require.Equal(t, graduate.Stuck, state)
+			end := graduate.Stuck
+			if at == graduate.Finish {
+				end = graduate.Done
+			}
+			require.Equal(t, end, state)
 			require.ErrorIs(t, err, errBroken)
 			want := append(way(slices.Concat(before, after[:i+1])...), "failure "+string(at)+": broken")
 			if at != graduate.Finish {
@@ -180,7 +184,7 @@ func TestAnAbortHasABudgetOfItsOwn(t *testing.T) {
 		s := newStory(t)
 		ctx, cancel := context.WithTimeoutCause(context.Background(), time.Hour, errors.New("the hard cap of an hour"))
 		defer cancel()
-		s.runs[graduate.Hold] = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		s.runs[graduate.Post] = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		s.undos[graduate.Rest] = func(ctx context.Context) error {
 			deadline, ok := ctx.Deadline()
 			require.True(t, ok)
@@ -259,7 +263,8 @@ func TestWhateverFailsARunEndsRight(t *testing.T) {
 		if released == undone {
 			r.Fatalf("released %v, undone %v: %q", released, undone, s.trace)
 		}
-		if (err == nil) != (state == graduate.Done) || (state == graduate.Restored) && released || (state == graduate.Done) && undone {
+		untidy := slices.Contains(s.trace, "failure finish: broken")
+		if (err == nil) != (state == graduate.Done && !untidy) || (state == graduate.Restored) && released || (state == graduate.Done) && undone {
 			r.Fatalf("%s, %v after %q", state, err, s.trace)
 		}
 	})

@@ -42,6 +42,8 @@ type Event struct {
 	Log string `json:"log,omitempty"`
 	// Code is the exit code, in an outcome.
 	Code int `json:"code,omitempty"`
+	// Took is how long a hook took, by a clock that nobody can set.
+	Took time.Duration `json:"took,omitempty"`
 	// Candidate and Plan are set in events of their types.
 	Candidate *Candidate `json:"candidate,omitempty"`
 	Plan      *Run       `json:"plan,omitempty"`

@@ -89,6 +89,8 @@ const (
 	DefaultStartTimeout = 10 * time.Minute
 	DefaultReleaseTasks = ReleaseTasksHold
 	DefaultKeep         = 5
+	DefaultRunTimeout   = 2 * time.Hour
+	DefaultHistory      = 20
 )
 
 // Settings of a group. A zero field means the default.
@@ -101,6 +103,12 @@ type Settings struct {
 	Keep int `json:"keep,omitempty"`
 	// Reversible tells that the previous set can work with what the hooks of a release have done to data.
 	Reversible bool `json:"reversible,omitempty"`
+	// PhaseTimeout bounds each phase that has no bound of its own.
+	PhaseTimeout time.Duration `json:"phase_timeout,omitempty"`
+	// RunTimeout bounds the whole run up to its release point.
+	RunTimeout time.Duration `json:"run_timeout,omitempty"`
+	// History is how many ended graduations are kept, with their logs.
+	History int `json:"history,omitempty"`
 }
 
 // Deadline is the hook's time-out with the default filled in.
@@ -125,6 +133,22 @@ func (s Settings) Kept() int {
 		return s.Keep
 	}
 	return DefaultKeep
+}
+
+// RunDeadline is the bound on the whole run with the default filled in.
+func (s Settings) RunDeadline() time.Duration {
+	if s.RunTimeout > 0 {
+		return s.RunTimeout
+	}
+	return DefaultRunTimeout
+}
+
+// HistoryLength is how many ended graduations are kept, with the default filled in.
+func (s Settings) HistoryLength() int {
+	if s.History > 0 {
+		return s.History
+	}
+	return DefaultHistory
 }
 
 // ReleaseTaskMode is the release_tasks setting with the default filled in.

@@ -20,6 +20,8 @@ type History struct {
 	Outcome *Event
 	// Failure is the last reason that was recorded.
 	Failure string
+	// Left is why the clean-up after the release has to be tried again; empty where nothing is left.
+	Left string
 	// Events are all records.
 	Events []Event
 }
@@ -37,6 +39,7 @@ func Tell(events []Event) History {
 			if h.State != Revert {
 				h.Forward = h.State
 			}
+			h.Left = ""
 		case EventHook:
 			h.HooksBegan = true
 			h.ChangedData = h.ChangedData || !h.Released
@@ -44,7 +47,11 @@ func Tell(events []Event) History {
 				h.HooksEnded[e.Hook] = true
 			}
 		case EventFailure:
-			h.Failure = e.Message
+			if State(e.State) == Finish {
+				h.Left = e.Message // the release itself did not fail
+			} else {
+				h.Failure = e.Message
+			}
 		case EventOutcome:
 			h.Outcome = &events[i]
 		}
@@ -53,10 +60,12 @@ func Tell(events []Event) History {
 }
 
 // Resume is the state from which a run that nobody drives has to be completed: back before the release record,
-// forward after it. ok is false where there is nothing to complete. A run that stopped for a person after its release
+// forward after it, and at its clean-up where that is all that is left. ok is false where there is nothing to complete. A run that stopped for a person after its release
 // point is stable, and taken up only when a person asks for it.
 func (h History) Resume(asked bool) (state State, ok bool) {
 	switch {
+	case h.Left != "" && h.Outcome != nil && h.Outcome.State == OutcomeLive:
+		return Finish, true
 	case h.Run == nil, h.Outcome != nil && h.Outcome.State != OutcomeNeedsPerson:
 		return "", false
 	case h.Outcome != nil && h.Released && !asked:

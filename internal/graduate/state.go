@@ -91,7 +91,7 @@ func Transitions() []Transition {
 		{Release, Failed, Revert},
 		{Settle, Failed, Revert},
 		{Live, Failed, Revert},
-		{Finish, Failed, Stuck},
+		{Finish, Failed, Done}, // a clean-up that has to be tried again makes no release fail
 		{Revert, Succeeded, Reverted},
 		{Revert, Failed, Stuck},
 	}

@@ -253,3 +253,25 @@ func TestCloseAndArrivalsSideBySide(t *testing.T) {
 	}
 	require.Empty(t, f.gone)
 }
+
+// A dead coordinator, or whoever made the folder, has left a socket at which nobody listens, or something else there.
+func TestAStaleSocketIsReplaced(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "graduate-stale-") // the path of a socket may have 107 bytes only
+	require.NoError(t, err)
+	defer os.RemoveAll(dir)
+	r := &graduate.Run{ID: "01j", Socket: filepath.Join(dir, "hold.sock")}
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: r.Socket, Net: "unix"})
+	require.NoError(t, err)
+	stale.SetUnlinkOnClose(false)
+	require.NoError(t, stale.Close())
+
+	s := NewServer(func(graduate.Candidate) {})
+	require.NoError(t, s.Open(r))
+	asked := make(chan string, 1)
+	s.OnAbort(func(by string) { asked <- by })
+	action, reason := Abort(r.Socket, "01j", "ann")
+	require.Equal(t, TurnBack, action, reason)
+	require.Equal(t, "ann", <-asked)
+	require.NoError(t, s.Close())
+	require.NoDirExists(t, dir)
+}

@@ -72,6 +72,7 @@ func (n *Runner) bounded(ctx context.Context, r *graduate.Run, name string, h gr
 		return err
 	}
 	defer log.Close()
+	ctx = graduate.CutOff(ctx)
 	late := fmt.Errorf("it did not end within its time-out of %s", h.Deadline())
 	bounded, cancel := context.WithTimeoutCause(ctx, h.Deadline(), late)
 	defer cancel()

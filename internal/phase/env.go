@@ -28,6 +28,8 @@ type Env struct {
 
 	mu      sync.Mutex
 	deploys map[graduate.Key]*deploy
+	// late tells that something after the release point did not end in time: it still goes on, and is not broken.
+	late bool
 	// released is set at the release point: from then on the end of a deploy is expected.
 	released bool
 	// hooksBegan tells that there is something for the abort hooks to undo.
@@ -102,6 +104,13 @@ func (e *Env) setReleased() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.released = true
+}
+
+// noteLate keeps in mind that what failed after the release point is only late.
+func (e *Env) noteLate(err error) error {
+	var late *graduate.LateError
+	e.late = e.late || errors.As(err, &late)
+	return err
 }
 
 func (e *Env) haveHooksBegun() bool {

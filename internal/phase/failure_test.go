@@ -215,8 +215,6 @@ func TestAFaultAfterTheReleasePointUndoesNothing(t *testing.T) {
 		{"retire ws", []string{"event portal finished", "proxy settle", "barrier close"}},
 		{"proxy settle", []string{"retire ws", "barrier close"}},
 		{"hook live/tell", []string{"retire ws"}},
-		{"finish ws", []string{"hook live/tell", "finish portal"}},
-		{"open", []string{"finish ws"}},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			tell(t, broken(c.line), func(t *testing.T, s *story) {
@@ -261,5 +259,40 @@ func TestACandidateThatDiedUnseenIsFoundBeforeTheRelease(t *testing.T) {
 		require.ErrorContains(t, s.err, "ws: web.2 passed its check, but does not run any more")
 		s.never("state release", "proxy switch")
 		s.order("proxy prepare", "proxy undo", "restore")
+	})
+}
+
+func TestACleanUpThatFailsIsNoFailedRelease(t *testing.T) {
+	for _, line := range []string{"finish ws", "open"} {
+		t.Run(line, func(t *testing.T) {
+			tell(t, broken(line), func(t *testing.T, s *story) {
+				require.Equal(t, graduate.Done, s.state)
+				require.ErrorIs(t, s.err, errBroken, "what was left is told")
+				s.never("state aborting", "restore", "stop", "hooks stop", "proxy undo", "hook abort")
+				s.order("hook live/tell", "finish portal")
+			})
+		})
+	}
+}
+
+// A deadline after the release point ends the wait, and nothing else: whatever was held is let go.
+func TestALateDeployIsLeftToEndByItself(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStory(t, dir)
+		s.run.Settings.PhaseTimeout = 3 * time.Minute
+		s.during("deployed ws web", func() { time.Sleep(time.Hour) })
+		began := time.Now()
+		s.drive(graduate.Prepare)
+		require.Equal(t, 3*time.Minute, time.Since(began))
+		require.Equal(t, graduate.Stuck, s.state)
+		var late *graduate.LateError
+		require.ErrorAs(t, s.err, &late)
+		require.ErrorContains(t, s.err, "ws: the new version is live, and its deploy of web still goes on: "+
+			"the phase settle did not end within 3m0s (graduate:set shop phase-timeout)")
+		s.order("barrier release ws web", "deployed ws web", "barrier release ws worker", "barrier close")
+		require.Contains(t, s.Trace(), "deployed ws worker")
+		s.never("turned back", "complete", "retire ws", "stop", "restore", "proxy settle", "hook live")
+		time.Sleep(time.Hour)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -65,10 +66,11 @@ func (e *Env) step(name string, r *graduate.Run, f func() error) error {
 	log := r.Log(name)
 	e.setHooksBegan()
 	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookStarted, Hook: name, Log: log})
+	began := time.Now()
 	if err := f(); err != nil {
-		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookFailed, Hook: name, Log: log, Message: err.Error()})
+		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookFailed, Hook: name, Log: log, Message: err.Error(), Took: time.Since(began)})
 		return &graduate.StepError{Hook: name, Log: log, Err: err}
 	}
-	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSucceeded, Hook: name, Log: log})
+	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSucceeded, Hook: name, Log: log, Took: time.Since(began)})
 	return nil
 }

@@ -22,10 +22,10 @@ func (s release) Run(ctx context.Context, r *graduate.Run) error {
 	for _, a := range r.Active() {
 		s.app(a, graduate.AppReleased, "")
 	}
-	return each(r, func(a *graduate.App) error {
+	return s.noteLate(each(r, func(a *graduate.App) error {
 		if err := s.Platform.Promote(ctx, r, a); err != nil {
 			return &graduate.StepError{Role: a.Role, App: a.Target, Log: r.Log(a.Target), Err: err}
 		}
 		return nil
-	})
+	}))
 }

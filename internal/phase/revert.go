@@ -34,6 +34,8 @@ func (s revert) mayRevert(ctx context.Context, r *graduate.Run) error {
 		earlier = earlier || a.Was != nil
 	}
 	switch {
+	case s.late:
+		return errors.New("it is late, not broken: what was begun goes on by itself")
 	case r.Rollback():
 		return errors.New("a rollback is not taken back by itself")
 	case !earlier:

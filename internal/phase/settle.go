@@ -27,7 +27,10 @@ func (s settle) Run(ctx context.Context, r *graduate.Run) error {
 		s.app(a, graduate.AppFinished, "")
 		return nil
 	})
-	return errors.Join(err, s.Proxy.Settle(ctx, r), s.Barrier.Close())
+	if ctx.Err() == nil {
+		err = errors.Join(err, s.Proxy.Settle(ctx, r))
+	}
+	return errors.Join(s.noteLate(err), s.Barrier.Close())
 }
 
 // settle ends the deploys of one app: web first, as its bookkeeping is what the others build on.
@@ -36,17 +39,12 @@ func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App) er
 	if err != nil {
 		return err
 	}
-	for _, p := range processes {
-		key := graduate.Key{App: a.Target, Process: p.Type}
-		s.Barrier.Release(key)
-		mine, broken := s.wait(ctx, key)
-		if mine && broken == nil || p.Count == 0 {
-			continue
-		}
-		// A deploy that an earlier coordinator began, or that broke after the release point, is completed.
-		err := withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Complete(ctx, r, a, p.Type, log) })
-		if err != nil {
-			return fmt.Errorf("the new version is live, but the deploy of %s did not end well (%w)", p.Type, errors.Join(broken, err))
+	for i, p := range processes {
+		if err := s.end(ctx, r, a, p); err != nil {
+			for _, other := range processes[i+1:] { // they must not be turned back when the barrier closes
+				s.Barrier.Release(graduate.Key{App: a.Target, Process: other.Type})
+			}
+			return err
 		}
 	}
 	err = withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Retire(ctx, r, a, log) })
@@ -54,4 +52,23 @@ func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App) er
 		return err
 	}
 	return s.tasks(ctx, r, a, graduate.TaskPostdeploy)
+}
+
+// end brings the deploy of one process type to its end.
+func (s settle) end(ctx context.Context, r *graduate.Run, a *graduate.App, p graduate.Process) error {
+	key := graduate.Key{App: a.Target, Process: p.Type}
+	s.Barrier.Release(key)
+	mine, broken := s.wait(ctx, key)
+	if mine && broken == nil || p.Count == 0 {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("the new version is live, and its deploy of %s still goes on: %w", p.Type, context.Cause(ctx))
+	}
+	// A deploy that an earlier coordinator began, or that broke after the release point, is completed.
+	err := withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Complete(ctx, r, a, p.Type, log) })
+	if err != nil {
+		return fmt.Errorf("the new version is live, but the deploy of %s did not end well (%w)", p.Type, errors.Join(broken, err))
+	}
+	return nil
 }

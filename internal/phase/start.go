@@ -103,11 +103,5 @@ func (e *Env) arrive(ctx context.Context, r *graduate.Run, wanted func(*graduate
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.Settings.StartDeadline(),
-		fmt.Errorf("not all candidates passed their checks within %s (graduate:set %s start-timeout)", r.Settings.StartDeadline(), r.Group))
-	defer cancel()
-	if err := e.Barrier.Wait(ctx, want); err != nil {
-		return err
-	}
-	return nil
+	return e.Barrier.Wait(ctx, want)
 }

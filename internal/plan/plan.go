@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
@@ -44,7 +45,7 @@ func Make(ctx context.Context, in Inspector, g *graduate.Group, o Options) ([]*g
 		return nil, err
 	}
 	var apps []*graduate.App
-	var refused *multierror.Error
+	refused := multierror.Append(nil, refuseDeadlines(g)...)
 	for _, role := range g.Roles {
 		source, target := facts[role.Apps[o.From]], facts[role.Apps[o.To]]
 		ok := true
@@ -132,6 +133,24 @@ func route(g *graduate.Group, o Options) error {
 		}
 	}
 	return nil
+}
+
+// refuseDeadlines says which bounds contradict that of the whole run: they could never be reached.
+func refuseDeadlines(g *graduate.Group) []error {
+	limit := g.Settings.RunDeadline()
+	var refused []error
+	check := func(what string, d time.Duration, instead string) {
+		if d > limit {
+			refused = append(refused, refuse("%s may take %s, and the whole graduation %s; dokku graduate:set %s run-timeout %s, or %s",
+				what, d, limit, g.Name, d+30*time.Minute, instead))
+		}
+	}
+	check("starting the apps (start-timeout)", g.Settings.StartDeadline(), "a shorter start-timeout")
+	check("each phase (phase-timeout)", g.Settings.PhaseTimeout, "a shorter phase-timeout")
+	for _, h := range append(g.HooksOf(graduate.HookPre), g.HooksOf(graduate.HookPost)...) {
+		check(fmt.Sprintf("hook %s/%s", h.Kind, h.Name), h.Deadline(), "add the hook with a shorter --timeout")
+	}
+	return refused
 }
 
 func environments(g *graduate.Group) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/stretchr/testify/require"
@@ -273,4 +274,22 @@ func TestWhatRunsThisVersionAlreadyIsSkipped(t *testing.T) {
 			require.Equal(t, c.skipped, apps[1].Skip != "", apps[1].Skip)
 		})
 	}
+}
+
+func TestDeadlinesThatContradictEachOther(t *testing.T) {
+	g, in := shop()
+	g.Settings = graduate.Settings{RunTimeout: time.Hour, StartTimeout: 2 * time.Hour, PhaseTimeout: 90 * time.Minute}
+	g.Hooks = []graduate.Hook{
+		{Kind: graduate.HookPre, Name: "backup", Timeout: time.Hour}, {Kind: graduate.HookPost, Name: "migrate", Timeout: 3 * time.Hour},
+		{Kind: graduate.HookLive, Name: "tell", Timeout: 3 * time.Hour}, // after the release point the bound of the run does not count
+	}
+	_, err := Make(t.Context(), in, g, devProd)
+	var several *multierror.Error
+	require.ErrorAs(t, err, &several)
+	require.Len(t, several.Errors, 3)
+	require.EqualError(t, several.Errors[0], "starting the apps (start-timeout) may take 2h0m0s, and the whole graduation 1h0m0s; "+
+		"dokku graduate:set shop run-timeout 2h30m0s, or a shorter start-timeout")
+	require.ErrorContains(t, several.Errors[1], "phase-timeout")
+	require.ErrorContains(t, several.Errors[2], "hook post/migrate may take 3h0m0s")
+	require.Equal(t, graduate.Refused, graduate.CodeOf(err))
 }

@@ -215,3 +215,19 @@ func TestAMessageWithALineEnd(t *testing.T) {
 		require.Len(t, screen.screen(), 4, "%q", screen.screen())
 	})
 }
+
+// The machine's clock was set back by an hour while a hook ran.
+func TestAHooksDurationIsNotThatOfTheWallClock(t *testing.T) {
+	s, out, _ := capture(false)
+	screen := NewRenderer(s, "")
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	hook := func(state string, at time.Time, took time.Duration) {
+		screen.Event(graduate.Event{Type: graduate.EventHook, State: state, Hook: "post/migrate", Time: at, Took: took})
+	}
+	hook(graduate.HookStarted, now, 0)
+	hook(graduate.HookSucceeded, now.Add(-time.Hour), 90*time.Second)
+	hook(graduate.HookStarted, now, 0)
+	hook(graduate.HookSucceeded, now.Add(-time.Hour), 0)
+	require.Equal(t, "-----> Hook post/migrate\n       post/migrate succeeded in 1m30s\n"+
+		"-----> Hook post/migrate\n       post/migrate succeeded in 0s\n", out.String())
+}

@@ -134,7 +134,11 @@ func hookSentence(e graduate.Event, began map[string]time.Time) string {
 	case graduate.HookStarted:
 		return step + "Hook " + e.Hook
 	case graduate.HookSucceeded:
-		return fmt.Sprintf("       %s succeeded in %s", e.Hook, e.Time.Sub(began[e.Hook]).Round(100*time.Millisecond))
+		took := e.Took
+		if took == 0 { // a journal of an older version does not say
+			took = max(0, e.Time.Sub(began[e.Hook]))
+		}
+		return fmt.Sprintf("       %s succeeded in %s", e.Hook, took.Round(100*time.Millisecond))
 	default:
 		return fmt.Sprintf("       %s failed: %s", e.Hook, strings.Join(strings.Fields(e.Message), " "))
 	}

@@ -23,7 +23,16 @@ crash() {
   assert_contains "$(dokku graduate:status "$GROUP")" 'abandoned'
 }
 
+# assert_no_socket: the folder /tmp/graduate-ID of no run is left.
+assert_no_socket() {
+  local dir
+  for dir in "$E2E_DATA"/runs/*; do
+    [ ! -e "/tmp/graduate-${dir##*/}" ] || fail "/tmp/graduate-${dir##*/} is left"
+  done
+}
+
 assert_back() {
+  assert_no_socket
   stop_load
   assert_no_failed_requests
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
@@ -33,6 +42,7 @@ assert_back() {
 }
 
 assert_forward() {
+  assert_no_socket
   stop_load
   assert_no_failed_requests
   assert_serves v2 "${PROD[@]}"

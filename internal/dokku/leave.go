@@ -1,0 +1,64 @@
+package dokku
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// leaveRunning runs a command after the release point. When the context ends it is not waited for any more, but
+// goes on: it prints into files, so that it does not miss this process either.
+func (c command) leaveRunning(ctx context.Context) (string, error) {
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	stdout, err := unnamedFile()
+	if err != nil {
+		return "", err
+	}
+	stderr, err := unnamedFile()
+	if err != nil {
+		return "", errors.Join(err, stdout.Close())
+	}
+	cmd := exec.Command(c.name, c.args...)
+	cmd.Env, cmd.Stdin = append(os.Environ(), c.env...), c.stdin
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if c.out != nil {
+		cmd.Stdout, cmd.Stderr = c.out, c.out
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C is for the coordinator alone
+	if err := cmd.Start(); err != nil {
+		return "", &CommandError{c.name + " " + first(c.args), "", errors.Join(err, stdout.Close(), stderr.Close())}
+	}
+	if c.deployOf != nil {
+		_ = recordGroup(c.deployOf, deploys, cmd.Process.Pid) // who comes after us waits for it
+	}
+	result := make(chan error, 1)
+	go func() { result <- cmd.Wait() }()
+	select {
+	case err := <-result:
+		return c.ended(ctx, err, contents(stdout), contents(stderr))
+	case <-ctx.Done():
+		go func() { <-result; _, _ = stdout.Close(), stderr.Close() }()
+		return "", context.Cause(ctx)
+	}
+}
+
+// unnamedFile is a file that is gone with its last reader and writer.
+func unnamedFile() (*os.File, error) {
+	file, err := os.CreateTemp("", "graduate-out-")
+	if err != nil {
+		return nil, err
+	}
+	return file, os.Remove(file.Name())
+}
+
+// contents reads a file from its beginning and closes it.
+func contents(file *os.File) string {
+	defer file.Close()
+	data, _ := io.ReadAll(io.NewSectionReader(file, 0, 1<<30))
+	return string(data)
+}
