@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -22,6 +23,7 @@ func (h *Host) Close(ctx context.Context, r *graduate.Run) error {
 			return err
 		}
 	}
+	failpoint.Hit("close/locked")
 	if err := h.closeTargets(r); err != nil {
 		return fmt.Errorf("the targets cannot be closed to other changes: %w", err)
 	}
@@ -29,6 +31,7 @@ func (h *Host) Close(ctx context.Context, r *graduate.Run) error {
 		if err := h.snapshot(ctx, r, a); err != nil {
 			return fmt.Errorf("%s: what belongs to the app cannot be copied: %w", a.Target, err)
 		}
+		failpoint.Hit("close/copied")
 	}
 	return nil
 }
@@ -58,6 +61,7 @@ func (h *Host) Open(_ context.Context, r *graduate.Run) error {
 	if err := h.clean(r); err != nil {
 		return err
 	}
+	failpoint.Hit("open/cleaned")
 	return errors.Join(h.Unlock(), h.openTargets(r))
 }
 
@@ -76,6 +80,7 @@ func (h *Host) Unlock() error {
 			errs = append(errs, err)
 		}
 		errs = append(errs, lock.Close())
+		failpoint.Hit("open/lock")
 	}
 	h.locks = nil
 	return errors.Join(errs...)
