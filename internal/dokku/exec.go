@@ -23,6 +23,7 @@ const (
 	EnvApp     = "GRADUATE_TARGET"  // the target app: triggers of other apps are not ours
 	EnvTag     = "GRADUATE_TAG"     // the image tag that deployed-app-image-tag answers
 	EnvRev     = "GRADUATE_REV"     // NAME=COMMIT for the candidates' environment
+	EnvID      = "GRADUATE_ID"      // the run's id again: in what the coordinator itself runs and in hooks, not in deploys
 	EnvRender  = "GRADUATE_RENDER"  // nginx-pre-reload is to take the rendered nginx.conf away
 )
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -22,16 +23,19 @@ func (h *Host) Promote(ctx context.Context, r *graduate.Run, a *graduate.App) er
 	if _, err := h.docker(ctx, "image", "tag", image+":"+r.Tag(), image+":latest"); err != nil {
 		return err
 	}
+	failpoint.Hit("promote/tag")
 	if a.Revision != "" {
 		if _, err := h.git(ctx, a.Target, "update-ref", h.branchRef(a.Target), a.Revision); err != nil {
 			return err
 		}
+		failpoint.Hit("promote/ref")
 		if name := h.revisionVariable(a.Target); name != "" {
 			if _, err := h.trigger(ctx, h.env(r, a), nil, "config-set", "--no-restart", a.Target, name+"="+a.Revision); err != nil {
 				return err
 			}
 		}
 	}
+	failpoint.Hit("promote/config")
 	return h.promoteSource(ctx, r, a)
 }
 
@@ -44,6 +48,7 @@ func (h *Host) promoteSource(ctx context.Context, r *graduate.Run, a *graduate.A
 			return err
 		}
 	}
+	failpoint.Hit("promote/source")
 	image := h.property("git", a.Source, "source-image")
 	if image == h.property("git", a.Target, "source-image") {
 		return nil
@@ -70,7 +75,7 @@ func (h *Host) Retire(ctx context.Context, r *graduate.Run, a *graduate.App, log
 		if p.Count > 0 || len(files) == 0 {
 			continue
 		}
-		if _, err := h.trigger(ctx, h.env(r, a), log, "scheduler-deploy", "docker-local", a.Target, r.Tag(), p.Type); err != nil {
+		if err := h.deploy(ctx, r, a, p.Type, nil, log); err != nil {
 			return fmt.Errorf("the old containers of %s: %w", p.Type, err)
 		}
 	}
@@ -94,6 +99,7 @@ func (h *Host) retire(ctx context.Context, r *graduate.Run, a *graduate.App, id 
 	if _, err := h.docker(ctx, "container", "inspect", id); err != nil {
 		return nil // it is gone
 	}
+	failpoint.Hit("retire/found")
 	wait := h.computed("checks", a.Target, "wait-to-retire", "60")
 	if _, err := h.trigger(ctx, h.env(r, a), log, "scheduler-register-retired", a.Target, id, wait); err != nil {
 		return err
@@ -107,6 +113,7 @@ func (h *Host) Finish(ctx context.Context, r *graduate.Run, a *graduate.App) err
 	if err := h.putBack(r, a); err != nil {
 		return err
 	}
+	failpoint.Hit("finish/put-back")
 	tags, err := h.tags(ctx, a.Target)
 	if err != nil {
 		return err
@@ -122,7 +129,8 @@ func (h *Host) Finish(ctx context.Context, r *graduate.Run, a *graduate.App) err
 // clean removes the files that a run needs only while it is under way; the journal and the logs stay.
 func (h *Host) clean(r *graduate.Run) error {
 	var errs []error
-	for _, name := range []string{"before", "staged", deploys, watches, "removed"} {
+	for _, name := range []string{"before", "staged", deploys, "removed"} {
+		failpoint.Hit("clean/" + name)
 		// Out of sight in one step: half of a folder must not be taken for the whole by who comes after a crash.
 		path := filepath.Join(r.Dir, name)
 		if err := os.Rename(path, path+".gone"); err != nil && !errors.Is(err, fs.ErrNotExist) {
