@@ -206,7 +206,8 @@ func (h *Host) restoreTags(ctx context.Context, r *graduate.Run, a *graduate.App
 	}
 	for tag := range now {
 		if _, ok := before[tag]; !ok {
-			if _, err := h.docker(ctx, "image", "rm", "dokku/"+a.Target+":"+tag); err != nil {
+			// By force: an old container that is being retired may have the very image, and only this tag of it. It keeps it.
+			if _, err := h.docker(ctx, "image", "rm", "--force", "dokku/"+a.Target+":"+tag); err != nil {
 				return err
 			}
 			failpoint.Hit("restore/tag")
