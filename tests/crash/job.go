@@ -32,6 +32,8 @@ type job struct {
 	total       *tally
 	deadline    time.Time
 	kills       int64
+	only        string // the only moment, and the only victim
+	victim      string
 	boxes       int
 	box         *box
 	shape, runs []string // what a clean target, and a clean run's folder, consist of
@@ -45,6 +47,9 @@ type job struct {
 func (j *job) run() error {
 	random := rand.New(rand.NewPCG(j.seed, uint64(j.number)))
 	j.victims = &deck[string]{random: random, cards: victims()}
+	if j.victim != "" {
+		j.victims.cards = []string{j.victim}
+	}
 	j.ways = &deck[string]{random: random, cards: []string{byRecover, byBoot, byNext, byCommand, twice, twice, twiceBoot}}
 	j.again = map[bool]*deck[string]{false: {random: random}, true: {random: random}}
 	if err := j.renew(); err != nil {
@@ -102,7 +107,7 @@ func (j *job) renew() error {
 	random.Shuffle(len(well), func(a, b int) { well[a], well[b] = well[b], well[a] })
 	var mine []moment
 	for i, m := range well {
-		if i%j.of == j.number {
+		if i%j.of == j.number && j.only == "" || m.name == j.only {
 			mine = append(mine, m)
 		}
 	}

@@ -1,6 +1,6 @@
 // Command crash kills graduations at every moment that they have, lets them be recovered, and looks at what is left.
 //
-//	crash [--kills 500] [--seed N] [--jobs N] [--for 1h]
+//	crash [--kills 500] [--seed N] [--jobs N] [--for 1h] [--moment NAME] [--victim NAME]
 //
 // It starts a sandbox with the plugin of the work tree and a group of two apps under load. The moments come from the
 // journals of a graduation that goes well and of one that aborts: before, in the midst of and after each record, and
@@ -39,6 +39,8 @@ func run() error {
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano())%1e9, "decides the order; printed")
 	jobs := flag.Int("jobs", 1, "sandboxes side by side")
 	length := flag.Duration("for", 6*time.Hour, "ends after this time, also with fewer kills")
+	only := flag.String("moment", "", "only this moment, to look into a violation")
+	victim := flag.String("victim", "", "only this victim")
 	flag.Parse()
 	deadline := time.Now().Add(*length)
 	work, err := os.MkdirTemp("", "graduate-crash.")
@@ -58,7 +60,8 @@ func run() error {
 	errs := make([]error, *jobs)
 	for n := range *jobs {
 		group.Go(func() {
-			j := &job{number: n, of: *jobs, seed: *seed, work: work, total: total, deadline: deadline, kills: *kills}
+			j := &job{number: n, of: *jobs, seed: *seed, work: work, total: total, deadline: deadline, kills: *kills,
+				only: *only, victim: *victim}
 			errs[n] = j.run()
 		})
 	}
