@@ -1,6 +1,6 @@
 # The targets are short: the work is in scripts/ and tests/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build test lint e2e demo demo-clean bench release clean
+.PHONY: help build test lint e2e crash-test demo demo-clean bench release clean
 
 export PATH := $(PATH):/usr/local/go/bin
 
@@ -20,6 +20,10 @@ lint: ## gofmt, vet, staticcheck, shellcheck, generated docs
 
 e2e: ## the end-to-end suite in a sandbox; DOKKU=real: on the installed Dokku
 	@scripts/e2e
+
+crash-test: ## kills graduations at every moment; KILLS=500 SEED=n JOBS=1; last lines: kills: N, violations: N
+	@mkdir -p bin && go build -o bin/crash ./tests/crash
+	@bin/crash --kills $(or $(KILLS),500) --jobs $(or $(JOBS),1) $(if $(SEED),--seed $(SEED))
 
 demo: ## the whole story in a sandbox; DOKKU=real: on the installed Dokku
 	@tests/demo/demo

@@ -97,6 +97,12 @@ func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui
 
 // drive takes the run from a state to its end and records how that was.
 func (c *coordinator) drive(ctx context.Context, state graduate.State) error {
+	// What this process starts is known by it: whoever comes after a dead coordinator waits for it.
+	outer := os.Getenv(dokku.EnvID) // of a release that is being taken back
+	if err := os.Setenv(dokku.EnvID, c.run.ID); err != nil {
+		return err
+	}
+	defer os.Setenv(dokku.EnvID, outer)
 	// A terminal that goes away or a reader that has gone is no reason to stop half-way.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, c.fail = context.WithCancelCause(ctx)

@@ -10,6 +10,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -31,6 +32,7 @@ func (h *Host) closeTargets(r *graduate.Run) error {
 			if err := renameio.WriteFile(filepath.Join(h.closedDir(), a.Target), []byte(r.ID), 0o600); err != nil {
 				return err
 			}
+			failpoint.Hit("close/mark")
 		}
 		err := os.Symlink("bin/graduate", h.authLink())
 		if errors.Is(err, fs.ErrExist) {
@@ -50,6 +52,7 @@ func (h *Host) openTargets(r *graduate.Run) error {
 			if err := os.Remove(filepath.Join(h.closedDir(), a.Target)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
+			failpoint.Hit("open/mark")
 		}
 		entries, err := os.ReadDir(h.closedDir())
 		if err != nil || len(entries) > 0 {

@@ -9,18 +9,65 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// Adopt takes the targets of a run whose coordinator is gone under this process's deploy locks.
-func (h *Host) Adopt(_ context.Context, r *graduate.Run) error {
+// Adopt takes the targets of a run whose coordinator is gone under this process's deploy locks, and lets what that
+// coordinator had begun come to its end: a docker build that ends later would leave its image behind.
+func (h *Host) Adopt(ctx context.Context, r *graduate.Run) error {
 	for _, a := range r.Apps {
 		if err := h.lock(a.Target); err != nil {
 			return err
 		}
 	}
-	return killGroups(r, watches)
+	return h.endOrphans(ctx, r)
+}
+
+// orphanGrace is how long a command of a dead coordinator may take to end before it is killed.
+const orphanGrace = time.Minute
+
+// endOrphans ends what a dead coordinator itself has started. Commands are awaited, as one that is killed may leave
+// half a file or have Docker go on without it; hooks end at once: they are run again, or undone. Deploys are no part
+// of it: they decide from the journal.
+func (h *Host) endOrphans(ctx context.Context, r *graduate.Run) error {
+	bounded, cancel := context.WithTimeout(ctx, orphanGrace)
+	defer cancel()
+	for {
+		// A hook that was only about to start its container has one later.
+		if err := h.StopOneOffs(ctx, r); err != nil {
+			return err
+		}
+		orphans := processesWith(EnvID + "=" + r.ID)
+		if len(orphans) == 0 {
+			return h.StopOneOffs(ctx, r)
+		}
+		for _, pid := range orphans {
+			if err := endOrphan(bounded, pid); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// endOrphan waits for the end of a process for a while; one that may be killed, or whose time is up, is killed.
+func endOrphan(bounded context.Context, pid int) error {
+	started, err := startTime(pid)
+	if err != nil {
+		return nil // it has ended
+	}
+	if hasVariable(pid, mayBeKilled) || bounded.Err() != nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	briefly, cancel := context.WithTimeout(context.WithoutCancel(bounded), time.Second)
+	defer cancel()
+	if err := awaitProcess(briefly, pid, started); err != nil && briefly.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // Complete brings a deploy to its end that lost its coordinator after the release point. While its own process
@@ -36,6 +83,7 @@ func (h *Host) Complete(ctx context.Context, r *graduate.Run, a *graduate.App, p
 	if err := h.redeploy(ctx, r, a, log, process); err != nil {
 		return &CommandError{"dokku's deploy", lastExclaim(r.Log(a.Target)), err}
 	}
+	failpoint.Hit("complete/deployed")
 	_, err = h.docker(ctx, append([]string{"container", "rm", "--force"}, left...)...)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -69,15 +70,20 @@ func (h *Host) hasProcess(ctx context.Context, r *graduate.Run, a *graduate.App)
 // Deploy starts one process type through Dokku's scheduler (trigger scheduler-deploy SCHEDULER APP TAG TYPE).
 // Each container is held by our check-deploy, after Dokku's own check.
 func (h *Host) Deploy(ctx context.Context, r *graduate.Run, a *graduate.App, process string, log io.Writer) error {
-	env := append(h.env(r, a), EnvSocket+"="+r.Socket, EnvJournal+"="+r.Journal())
+	return h.deploy(ctx, r, a, process, []string{EnvSocket + "=" + r.Socket, EnvJournal + "=" + r.Journal()}, log)
+}
+
+// deploy runs Dokku's scheduler-deploy in a process group that is noted: it outlives its coordinator.
+func (h *Host) deploy(ctx context.Context, r *graduate.Run, a *graduate.App, process string, env []string, log io.Writer) error {
 	cmd := exec.CommandContext(ctx, "plugn", "trigger", "scheduler-deploy", "docker-local", a.Target, r.Tag(), process)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = command{env: slices.Concat(h.env(r, a), env), deployOf: r}.environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	if err := recordGroup(r, deploys, cmd.Process.Pid); err != nil {
+	failpoint.Hit("deploy/started")
+	if err := recordDeploy(r, cmd.Process.Pid); err != nil {
 		return errors.Join(err, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL), cmd.Wait())
 	}
 	err := cmd.Wait()
@@ -102,9 +108,10 @@ func lastExclaim(path string) string {
 // Stop ends every deploy of the run at once and removes every container that it made. Deploys are killed, as
 // one that is only asked to end would first queue its container for retirement.
 func (h *Host) Stop(ctx context.Context, r *graduate.Run) error {
-	if err := errors.Join(killProcesses(ctx, r), killGroups(r, watches)); err != nil {
+	if err := killProcesses(ctx, r); err != nil {
 		return err
 	}
+	failpoint.Hit("stop/killed")
 	return h.removeContainers(ctx, r)
 }
 
@@ -121,6 +128,7 @@ func (h *Host) removeContainers(ctx context.Context, r *graduate.Run) error {
 			return nil
 		}
 		h.noteRemoved(ctx, r, ids)
+		failpoint.Hit("stop/noted")
 		for _, id := range ids {
 			h.saveLog(ctx, r, id)
 		}
@@ -193,11 +201,11 @@ func (h *Host) Watch(ctx context.Context, r *graduate.Run, lost func(container s
 	cmd := exec.CommandContext(ctx, h.Docker, "events", "--format", "{{.ID}}",
 		"--filter", "type=container", "--filter", "event=die", "--filter", "label="+RunLabel+"="+r.ID)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env = append(os.Environ(), mayBeKilled)
 	out, err := cmd.StdoutPipe()
 	if err != nil || cmd.Start() != nil {
 		return // the barrier still notices a deploy that goes away
 	}
-	_ = recordGroup(r, watches, cmd.Process.Pid) // so that it does not outlive a dead coordinator for long
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		lost(lines.Text())

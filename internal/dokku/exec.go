@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ const (
 	EnvApp     = "GRADUATE_TARGET"  // the target app: triggers of other apps are not ours
 	EnvTag     = "GRADUATE_TAG"     // the image tag that deployed-app-image-tag answers
 	EnvRev     = "GRADUATE_REV"     // NAME=COMMIT for the candidates' environment
+	EnvID      = "GRADUATE_ID"      // the run's id again: in what the coordinator itself runs and in hooks, not in deploys
 	EnvRender  = "GRADUATE_RENDER"  // nginx-pre-reload is to take the rendered nginx.conf away
 )
 
@@ -42,6 +44,15 @@ type command struct {
 	deployOf *graduate.Run
 }
 
+// environment is what the command gets. A deploy is not known as the coordinator's own: it goes on without it.
+func (c command) environment() []string {
+	env := os.Environ()
+	if c.deployOf != nil {
+		env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, EnvID+"=") })
+	}
+	return append(env, c.env...)
+}
+
 // killGrace is how long a command may take to end after it was told to.
 const killGrace = 5 * time.Second
 
@@ -51,7 +62,7 @@ func (c command) run(ctx context.Context) (string, error) {
 		return c.leaveRunning(ctx)
 	}
 	cmd := exec.CommandContext(ctx, c.name, c.args...)
-	cmd.Env, cmd.Stdin = append(os.Environ(), c.env...), c.stdin
+	cmd.Env, cmd.Stdin = c.environment(), c.stdin
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if c.out != nil {

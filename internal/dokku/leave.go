@@ -24,7 +24,7 @@ func (c command) leaveRunning(ctx context.Context) (string, error) {
 		return "", errors.Join(err, stdout.Close())
 	}
 	cmd := exec.Command(c.name, c.args...)
-	cmd.Env, cmd.Stdin = append(os.Environ(), c.env...), c.stdin
+	cmd.Env, cmd.Stdin = c.environment(), c.stdin
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if c.out != nil {
 		cmd.Stdout, cmd.Stderr = c.out, c.out
@@ -34,7 +34,7 @@ func (c command) leaveRunning(ctx context.Context) (string, error) {
 		return "", &CommandError{c.name + " " + first(c.args), "", errors.Join(err, stdout.Close(), stderr.Close())}
 	}
 	if c.deployOf != nil {
-		_ = recordGroup(c.deployOf, deploys, cmd.Process.Pid) // who comes after us waits for it
+		_ = recordDeploy(c.deployOf, cmd.Process.Pid) // who comes after us waits for it
 	}
 	result := make(chan error, 1)
 	go func() { result <- cmd.Wait() }()

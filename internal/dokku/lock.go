@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -23,6 +24,7 @@ func (h *Host) Close(ctx context.Context, r *graduate.Run) error {
 			return err
 		}
 	}
+	failpoint.Hit("close/locked")
 	if err := h.closeTargets(r); err != nil {
 		return fmt.Errorf("the targets cannot be closed to other changes: %w", err)
 	}
@@ -30,6 +32,7 @@ func (h *Host) Close(ctx context.Context, r *graduate.Run) error {
 		if err := h.snapshot(ctx, r, a); err != nil {
 			return fmt.Errorf("%s: what belongs to the app cannot be copied: %w", a.Target, err)
 		}
+		failpoint.Hit("close/copied")
 	}
 	if err := h.copyQueues(r); err != nil {
 		return fmt.Errorf("the retirement queues cannot be copied: %w", err)
@@ -137,6 +140,7 @@ func (h *Host) Open(_ context.Context, r *graduate.Run) error {
 	if err := h.clean(r); err != nil {
 		return err
 	}
+	failpoint.Hit("open/cleaned")
 	return errors.Join(h.Unlock(), h.openTargets(r))
 }
 
@@ -155,6 +159,7 @@ func (h *Host) Unlock() error {
 			errs = append(errs, os.Remove(lock.Path()))
 		}
 		errs = append(errs, lock.Close())
+		failpoint.Hit("open/lock")
 	}
 	h.locks = nil
 	return errors.Join(errs...)

@@ -17,15 +17,12 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// The folders of a run that name its process groups.
-const (
-	deploys = "deploys"
-	watches = "watches"
-)
+// deploys is the folder of a run that names its deploys.
+const deploys = "deploys"
 
-// recordGroup notes a process group, so that whoever comes after a dead coordinator can wait for it or end it.
-func recordGroup(r *graduate.Run, kind string, pid int) error {
-	dir := filepath.Join(r.Dir, kind)
+// recordDeploy notes a deploy, so that whoever comes after a dead coordinator can wait for it.
+func recordDeploy(r *graduate.Run, pid int) error {
+	dir := filepath.Join(r.Dir, deploys)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -34,19 +31,6 @@ func recordGroup(r *graduate.Run, kind string, pid int) error {
 		return nil // it has ended already
 	}
 	return os.WriteFile(filepath.Join(dir, strconv.Itoa(pid)), []byte(started), 0o600)
-}
-
-// killGroups ends the process groups of one kind that still live.
-func killGroups(r *graduate.Run, kind string) error {
-	files, _ := filepath.Glob(filepath.Join(r.Dir, kind, "*"))
-	for _, file := range files {
-		group, _ := strconv.Atoi(filepath.Base(file))
-		want, _ := os.ReadFile(file)
-		if started, err := startTime(group); err == nil && started == string(want) {
-			_ = syscall.Kill(-group, syscall.SIGKILL)
-		}
-	}
-	return os.RemoveAll(filepath.Join(r.Dir, kind))
 }
 
 // killProcesses ends everything that works for the run, and returns when it has ended. A process group would not
@@ -58,7 +42,7 @@ func killProcesses(ctx context.Context, r *graduate.Run) error {
 	frozen := map[int]bool{}
 	for more := true; more; {
 		more = false
-		for _, pid := range processesOf(r.ID) {
+		for _, pid := range processesWith(EnvRun+"="+r.ID, EnvID+"="+r.ID) {
 			if !frozen[pid] {
 				frozen[pid], more = true, true
 				_ = syscall.Kill(pid, syscall.SIGSTOP)
@@ -78,15 +62,14 @@ func killProcesses(ctx context.Context, r *graduate.Run) error {
 	return nil
 }
 
-// processesOf lists the processes that have a run in their environment. Those of root, such as Dokku's health
-// checker, cannot be read; they end by themselves, with the container that they ask.
-func processesOf(run string) []int {
+// processesWith lists the processes that have one of some variables in their environment. Those of root, such as
+// Dokku's health checker, cannot be read; they end by themselves, with the container that they ask.
+func processesWith(variables ...string) []int {
 	var found []int
-	want := []byte(EnvRun + "=" + run)
 	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range paths {
 		environ, err := os.ReadFile(path)
-		if err != nil || !slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return bytes.Equal(v, want) }) {
+		if err != nil || !slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return slices.Contains(variables, string(v)) }) {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && pid != os.Getpid() {
@@ -133,4 +116,14 @@ func awaitProcess(ctx context.Context, pid int, started string) error {
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// mayBeKilled is what a process has in its environment that is no use without its coordinator: host hooks have it
+// (internal/hook), and what only waits.
+const mayBeKilled = "GRADUATE_HOOK="
+
+// hasVariable tells whether a process has a variable that begins so in its environment.
+func hasVariable(pid int, prefix string) bool {
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return bytes.HasPrefix(v, []byte(prefix)) })
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -22,16 +23,19 @@ func (h *Host) Promote(ctx context.Context, r *graduate.Run, a *graduate.App) er
 	if _, err := h.docker(ctx, "image", "tag", image+":"+r.Tag(), image+":latest"); err != nil {
 		return err
 	}
+	failpoint.Hit("promote/tag")
 	if a.Revision != "" {
 		if _, err := h.git(ctx, a.Target, "update-ref", h.branchRef(a.Target), a.Revision); err != nil {
 			return err
 		}
+		failpoint.Hit("promote/ref")
 		if name := h.revisionVariable(a.Target); name != "" {
 			if _, err := h.trigger(ctx, h.env(r, a), nil, "config-set", "--no-restart", a.Target, name+"="+a.Revision); err != nil {
 				return err
 			}
 		}
 	}
+	failpoint.Hit("promote/config")
 	return h.promoteSource(ctx, r, a)
 }
 
@@ -43,6 +47,7 @@ func (h *Host) promoteSource(ctx context.Context, r *graduate.Run, a *graduate.A
 			return err
 		}
 	}
+	failpoint.Hit("promote/source")
 	image := a.Origin.SourceImage
 	if image == h.property("git", a.Target, "source-image") {
 		return nil
@@ -93,6 +98,7 @@ func (h *Host) retire(ctx context.Context, r *graduate.Run, a *graduate.App, id 
 	if _, err := h.docker(ctx, "container", "inspect", id); err != nil {
 		return nil // it is gone
 	}
+	failpoint.Hit("retire/found")
 	wait := h.computed("checks", a.Target, "wait-to-retire", "60")
 	if _, err := h.trigger(ctx, h.env(r, a), log, "scheduler-register-retired", a.Target, id, wait); err != nil {
 		return err
@@ -112,6 +118,7 @@ func (h *Host) Finish(ctx context.Context, r *graduate.Run, a *graduate.App) err
 		if err := h.putBack(r, a); err != nil {
 			return err
 		}
+		failpoint.Hit("finish/put-back")
 	}
 	if err := os.Remove(h.staged(r, a, "processes.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // it says that there is something to put back
@@ -127,7 +134,8 @@ func (h *Host) Finish(ctx context.Context, r *graduate.Run, a *graduate.App) err
 // clean removes the files that a run needs only while it is under way; the journal and the logs stay.
 func (h *Host) clean(r *graduate.Run) error {
 	var errs []error
-	for _, name := range []string{"before", "staged", deploys, watches, "removed"} {
+	for _, name := range []string{"before", "staged", deploys, "removed"} {
+		failpoint.Hit("clean/" + name)
 		// Out of sight in one step: half of a folder must not be taken for the whole by who comes after a crash.
 		path := filepath.Join(r.Dir, name)
 		if err := os.Rename(path, path+".gone"); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -30,6 +31,7 @@ func (h *Host) Restore(ctx context.Context, r *graduate.Run) error {
 	if err := errors.Join(errs...); err != nil {
 		return err // the copies stay for the next try
 	}
+	failpoint.Hit("restore/apps")
 	// Docker may have been at work for a deploy that was killed meanwhile; without its image none can follow.
 	if err := h.removeContainers(ctx, r); err != nil {
 		return err
@@ -37,6 +39,7 @@ func (h *Host) Restore(ctx context.Context, r *graduate.Run) error {
 	if err := h.cleanQueues(r); err != nil {
 		return err
 	}
+	failpoint.Hit("restore/queues")
 	if err := h.Forget(ctx, r); err != nil {
 		return err
 	}
@@ -56,9 +59,11 @@ func (h *Host) restore(ctx context.Context, r *graduate.Run, a *graduate.App) er
 	if err := h.removeOthers(a.Target, before); err != nil {
 		return err
 	}
+	failpoint.Hit("restore/removed")
 	if err := restoreFiles(path); err != nil {
 		return err
 	}
+	failpoint.Hit("restore/files")
 	return h.restoreTags(ctx, r, a)
 }
 
@@ -136,6 +141,7 @@ func restoreFile(path string, mode fs.FileMode, r io.Reader) error {
 			return nil
 		}
 	}
+	failpoint.Hit("restore/file")
 	return replaceFile(path, want, mode)
 }
 
@@ -203,20 +209,25 @@ func (h *Host) restoreTags(ctx context.Context, r *graduate.Run, a *graduate.App
 	}
 	for tag := range now {
 		if _, ok := before[tag]; !ok {
-			if _, err := h.docker(ctx, "image", "rm", "dokku/"+a.Target+":"+tag); err != nil {
+			// By force: an old container that is being retired may have the very image, and only this tag of it. It keeps it.
+			if _, err := h.docker(ctx, "image", "rm", "--force", "dokku/"+a.Target+":"+tag); err != nil {
 				return err
 			}
+			failpoint.Hit("restore/tag")
 		}
 	}
 	return nil
 }
 
-// removeTemporary removes the temporary files of deploys that were cut off (mktemp /tmp/dokku-$DOKKU_PID-*).
+// removeTemporary removes the temporary files of deploys (mktemp /tmp/dokku-$DOKKU_PID-*) and the folders of host
+// hooks that were cut off.
 func (h *Host) removeTemporary(r *graduate.Run) error {
-	files, _ := filepath.Glob(filepath.Join(os.TempDir(), "dokku-"+pid(r)+"-*"))
 	var errs []error
-	for _, file := range files {
-		errs = append(errs, os.RemoveAll(file))
+	for _, pattern := range []string{"dokku-" + pid(r) + "-*", "graduate-hook-" + r.ID + "-*"} {
+		files, _ := filepath.Glob(filepath.Join(os.TempDir(), pattern))
+		for _, file := range files {
+			errs = append(errs, os.RemoveAll(file))
+		}
 	}
 	return errors.Join(errs...)
 }

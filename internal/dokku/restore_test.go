@@ -90,6 +90,7 @@ func TestRestorePutsBackWhatDiffers(t *testing.T) {
 		require.NoError(t, f.restore(t.Context(), f.run, f.app))
 		require.Equal(t, before, belongings(f))
 		require.NoFileExists(t, filepath.Join(f.dir, "lib/config/new-plugin/portal/key"))
+		require.Contains(t, f.read("bin/calls"), "image rm --force dokku/portal:graduate-x", "an old container may have the image")
 		require.Equal(t, []string{"dokku/other:latest sha256:6", "dokku/portal-dev:latest sha256:new",
 			"dokku/portal:latest sha256:1", "dokku/portal:old sha256:0"}, f.lines("bin/tags"))
 	}

@@ -8,15 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
 func TestQuote(t *testing.T) {
@@ -71,28 +67,6 @@ func TestStartTimeTellsAReusedPID(t *testing.T) {
 	require.Error(t, cmd.Wait())
 	_, err = startTime(cmd.Process.Pid)
 	require.Error(t, err)
-}
-
-// A dead coordinator's note names a process group whose PID another process has by now: it is left alone.
-func TestAReusedPIDIsNotKilled(t *testing.T) {
-	r := &graduate.Run{Dir: t.TempDir()}
-	cmd := exec.Command("sleep", "600")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	require.NoError(t, cmd.Start())
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	note := filepath.Join(r.Dir, watches, strconv.Itoa(cmd.Process.Pid))
-	require.NoError(t, os.MkdirAll(filepath.Dir(note), 0o700))
-	require.NoError(t, os.WriteFile(note, []byte("1"), 0o600)) // what had the PID before was started at the boot
-	require.NoError(t, killGroups(r, watches))
-	require.NoFileExists(t, note)
-	state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
-	require.NoError(t, err)
-	require.NotContains(t, string(state), ") Z ", "it was killed")
-
-	require.NoError(t, recordGroup(r, watches, cmd.Process.Pid))
-	require.NoError(t, killGroups(r, watches))
-	require.ErrorContains(t, cmd.Wait(), "killed", "its own note ends it")
 }
 
 func TestDrifted(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -67,6 +68,7 @@ func (h *Host) snapshot(ctx context.Context, r *graduate.Run, a *graduate.App) e
 	if err := h.noteContainers(r, a); err != nil {
 		return err
 	}
+	failpoint.Hit("close/copying")
 	// The archive comes last and under its own name only when whole: its existence says that both are there.
 	file, err := renameio.NewPendingFile(filepath.Join(dir, a.Target+".tar"), renameio.WithPermissions(0o600))
 	if err != nil {

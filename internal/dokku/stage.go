@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -30,16 +31,19 @@ func (h *Host) Stage(ctx context.Context, r *graduate.Run, a *graduate.App, log 
 	if err := os.MkdirAll(h.staged(r, a, ""), 0o700); err != nil {
 		return err
 	}
+	failpoint.Hit("stage/folder")
 	builder, err := h.relabel(ctx, r, a, log)
 	if err != nil {
 		return fmt.Errorf("the image of %s cannot be carried over: %w", a.Source, err)
 	}
+	failpoint.Hit("stage/built")
 	if err := h.fetchCommit(ctx, a); err != nil {
 		return fmt.Errorf("the commit of %s cannot be carried over: %w", a.Source, err)
 	}
 	if err := h.extract(ctx, r, a, log); err != nil {
 		return fmt.Errorf("the Procfile and app.json of %s cannot be carried over: %w", a.Source, err)
 	}
+	failpoint.Hit("stage/extracted")
 	if err := h.detectedPorts(ctx, r, a, log); err != nil {
 		return err
 	}
@@ -67,6 +71,7 @@ func (h *Host) Stage(ctx context.Context, r *graduate.Run, a *graduate.App, log 
 	if err := renameio.WriteFile(h.staged(r, a, "processes.json"), data, 0o600); err != nil {
 		return err
 	}
+	failpoint.Hit("stage/listed")
 	return h.startTogether(r, a, processes)
 }
 
@@ -88,6 +93,7 @@ func (h *Host) relabel(ctx context.Context, r *graduate.Run, a *graduate.App, lo
 	if _, err := h.docker(ctx, "image", "tag", a.Image, image); err != nil {
 		return "", err
 	}
+	failpoint.Hit("stage/tagged")
 	// One instruction for all: the legacy builder makes a step, and an image, of each --label.
 	labels := []string{
 		"com.dokku.app-name=" + a.Target,
@@ -179,6 +185,7 @@ func (h *Host) extract(ctx context.Context, r *graduate.Run, a *graduate.App, lo
 		}()
 	}
 	for _, trigger := range []string{"core-post-extract", "post-extract"} {
+		failpoint.Hit("stage/extract")
 		if _, err := h.trigger(ctx, h.env(r, a), log, trigger, a.Target, dir, a.Revision); err != nil {
 			return err
 		}
@@ -208,6 +215,7 @@ func (h *Host) filesOfImage(ctx context.Context, r *graduate.Run, a *graduate.Ap
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("stage/container")
 	defer func() { _, _ = h.docker(context.WithoutCancel(ctx), "container", "rm", "--force", id) }()
 	for _, name := range []string{
 		h.computed("ps", a.Target, "procfile-path", "Procfile"),

@@ -13,7 +13,7 @@ import (
 
 // Halt ends the deploys of a release that failed after its release point. Its containers stay: they are live.
 func (h *Host) Halt(ctx context.Context, r *graduate.Run) error {
-	return errors.Join(killProcesses(ctx, r), killGroups(r, watches))
+	return killProcesses(ctx, r)
 }
 
 // Supersede removes what a release has left that did not come to its end, and that a later run has replaced: the

@@ -1,6 +1,7 @@
 package graduate
 
 import (
+	"cmp"
 	"path/filepath"
 	"time"
 )
@@ -43,7 +44,7 @@ const KindGraduate = "graduate"
 func RecordOf(h History, alive bool) Record {
 	r := h.Run
 	out := Record{
-		ID: r.ID, Kind: KindGraduate, Group: r.Group, From: r.From, To: r.To, User: r.User,
+		ID: r.ID, Kind: cmp.Or(r.Kind, KindGraduate), Group: r.Group, From: r.From, To: r.To, User: r.User,
 		Started: r.Started, Status: StatusAbandoned, Left: h.Left,
 	}
 	if alive {

@@ -107,7 +107,8 @@ func (n *Runner) host(ctx context.Context, r *graduate.Run, h graduate.Hook, var
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "graduate-hook-")
+	// Its name has the run's, so that whoever comes after a dead coordinator can remove it.
+	dir, err := os.MkdirTemp("", "graduate-hook-"+r.ID+"-")
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -66,6 +67,10 @@ func (w *Writer) Append(e graduate.Event) error {
 	info, err := w.file.Stat()
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", w.file.Name(), err)
+	}
+	if failpoint.Reached("torn:" + string(e.Type) + ":" + e.State) {
+		_, _ = w.file.Write(line[:len(line)/2])
+		failpoint.Act()
 	}
 	_, err = w.file.Write(append(line, '\n'))
 	if err == nil {

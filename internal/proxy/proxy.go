@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -95,6 +96,7 @@ func (n *Nginx) Prepare(ctx context.Context, r *graduate.Run, held []graduate.Ca
 		return err // before any file is touched: Undo goes by it
 	}
 	for _, c := range changes {
+		failpoint.Hit("switch/include")
 		if err := n.write(c.App, files[c.App]); err != nil {
 			return err
 		}
@@ -102,6 +104,7 @@ func (n *Nginx) Prepare(ctx context.Context, r *graduate.Run, held []graduate.Ca
 	if len(changes) == 0 {
 		return nil
 	}
+	failpoint.Hit("switch/included")
 	return n.Host.TestNginx(ctx, changes[0].App)
 }
 
@@ -161,10 +164,12 @@ func (n *Nginx) Switch(ctx context.Context, r *graduate.Run) error {
 	if err := renameio.Symlink("new", link(r)); err != nil {
 		return err
 	}
+	failpoint.Hit("switch/linked")
 	if err := n.Host.ReloadNginx(ctx, changes[0].App); err != nil {
 		return err
 	}
 	for _, c := range changes {
+		failpoint.Hit("switch/write")
 		if err := n.write(c.App, c.After); err != nil {
 			return err
 		}
@@ -183,6 +188,7 @@ func (n *Nginx) Undo(_ context.Context, r *graduate.Run) error {
 	}
 	var errs []error
 	for _, c := range changes {
+		failpoint.Hit("switch/undo")
 		if c.Absent {
 			if err := os.Remove(n.Host.NginxConf(c.App)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)

@@ -1,13 +1,17 @@
 package trigger
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
+	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/hold"
 	"github.com/dokku-graduate/dokku-graduate/internal/journal"
+	"github.com/dokku-graduate/dokku-graduate/internal/proxy"
 )
 
 // ours tells whether a trigger call belongs to the run that started it: the coordinator names run and target in
@@ -57,7 +61,9 @@ func CheckDeploy(args []string) int {
 		}
 	}
 	fmt.Printf("-----> Held by graduation %s (%s)\n", os.Getenv(dokku.EnvRun), c.Name())
+	failpoint.Hit("held/arrives")
 	action, reason := hold.Arrive(socket, os.Getenv(dokku.EnvRun), c)
+	failpoint.Hit("held/answered")
 	if action == hold.Gone {
 		action = askJournal(&reason)
 	}
@@ -71,14 +77,25 @@ func CheckDeploy(args []string) int {
 
 // askJournal decides where the coordinator is gone: forward after the release record, else back.
 func askJournal(reason *string) hold.Action {
-	released, err := journal.Released(os.Getenv(dokku.EnvJournal))
+	path := os.Getenv(dokku.EnvJournal)
+	released, err := journal.Released(path)
 	if err == nil && released {
+		if err := switchAll(filepath.Dir(path)); err != nil {
+			fmt.Fprintf(os.Stderr, " !     The apps were not switched together: %v\n", err) // Dokku switches this one
+		}
 		return hold.GoOn
 	}
 	if err != nil {
 		*reason = err.Error()
 	}
 	return hold.TurnBack
+}
+
+// switchAll makes the switch of a coordinator that died between its release record and its reload: Dokku would
+// reload nginx for one app after the other. A second time it changes nothing.
+func switchAll(dir string) error {
+	nginx := &proxy.Nginx{Host: dokku.FromEnv(), Emit: func(graduate.Event) {}}
+	return nginx.Switch(context.Background(), &graduate.Run{Dir: dir})
 }
 
 // NginxPreReload takes a configuration that Dokku has rendered for a run away before nginx is reloaded
