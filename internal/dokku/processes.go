@@ -78,15 +78,16 @@ func killProcesses(ctx context.Context, r *graduate.Run) error {
 	return nil
 }
 
-// processesOf lists the processes that have a run in their environment. Those of root, such as Dokku's health
+// processesOf lists the processes that have a run in their environment: its deploys, and a host hook that has outlived
+// its coordinator. Those of root, such as Dokku's health
 // checker, cannot be read; they end by themselves, with the container that they ask.
 func processesOf(run string) []int {
 	var found []int
-	want := []byte(EnvRun + "=" + run)
+	want := []string{EnvRun + "=" + run, "GRADUATE_ID=" + run} // what deploys and what hooks are told
 	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range paths {
 		environ, err := os.ReadFile(path)
-		if err != nil || !slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return bytes.Equal(v, want) }) {
+		if err != nil || !slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return slices.Contains(want, string(v)) }) {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && pid != os.Getpid() {

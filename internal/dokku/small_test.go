@@ -95,6 +95,22 @@ func TestAReusedPIDIsNotKilled(t *testing.T) {
 	require.ErrorContains(t, cmd.Wait(), "killed", "its own note ends it")
 }
 
+// A coordinator that was killed leaves its deploys and its host hook; those of another run are left alone.
+func TestWhatADeadCoordinatorHasLeftIsKilled(t *testing.T) {
+	var all []*exec.Cmd
+	for _, env := range []string{EnvRun + "=01jdead", "GRADUATE_ID=01jdead", "GRADUATE_ID=01jother"} {
+		cmd := exec.Command("sleep", "600")
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), env}
+		require.NoError(t, cmd.Start())
+		defer cmd.Process.Kill()
+		all = append(all, cmd)
+	}
+	require.NoError(t, killProcesses(t.Context(), &graduate.Run{ID: "01jdead"}))
+	require.ErrorContains(t, all[0].Wait(), "killed")
+	require.ErrorContains(t, all[1].Wait(), "killed")
+	require.Equal(t, []int{all[2].Process.Pid}, processesOf("01jother"))
+}
+
 func TestDrifted(t *testing.T) {
 	config := map[string]string{"A": "1", "URL": "http://x/?a=b", "EMPTY": "", "GIT_REV": "new"}
 	env := []string{"PATH=/bin", "A=1", "URL=http://x/?a=b", "EMPTY=", "GIT_REV=old", "NOTHING"}
