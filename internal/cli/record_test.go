@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/journal"
+	"github.com/dokku-graduate/dokku-graduate/internal/ui"
 )
 
 // tenth of November 2026, when the runs of these tests began.
@@ -208,4 +210,13 @@ func TestRecoverTriesACleanUpAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An abort must have time for the rest when each of its hooks has used up its own.
+func TestAnAbortHasTheTimeOfItsHooksOnTop(t *testing.T) {
+	shopServer(t)
+	c := &coordinator{host: hostOf(t), run: &graduate.Run{Hooks: []graduate.Hook{
+		{Kind: graduate.HookAbort, Name: "undo"}, {Kind: graduate.HookAbort, Name: "mourn", Timeout: time.Minute}, {Kind: graduate.HookPost, Name: "migrate"},
+	}}, screen: ui.NewRenderer(ui.Streams{Out: io.Discard}, "")}
+	require.Equal(t, abortBudget+graduate.DefaultHookTimeout+time.Minute, c.engine().AbortBudget)
 }

@@ -185,8 +185,8 @@ func recoverVerb() Verb {
 	return Verb{
 		Name: "recover", Args: []string{"[<group>]"}, Options: "[--unattended]",
 		Help: "Complete graduations whose process has died",
-		More: "Back to the old set before the release point, forward to the new one after it. Without a group those of\n" +
-			"all groups are completed; the server does so by itself when it starts.",
+		More: "Back to the old set before the release point, forward to the new one after it; a clean-up that failed is\n" +
+			"tried again. Without a group those of all groups are completed; the server does so by itself when it starts.",
 		Example: "dokku graduate:recover",
 		Flags:   []cli.Flag{&cli.BoolFlag{Name: "unattended", Usage: "leave graduations alone that stopped for a person"}},
 		Run: func(c *Call) error {

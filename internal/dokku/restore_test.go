@@ -197,6 +197,11 @@ func TestTheQueuesLoseOnlyTheRunsLines(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o664), info.Mode().Perm())
 	require.NoError(t, f.cleanQueues(f.run), "a second time")
+
+	f.removed = []string{"c8", "i8"} // the disk was full when they were to be noted
+	require.NoError(t, f.cleanQueues(f.run))
+	require.Equal(t, "other c9 1795259026\n", f.read(queue+"dead-containers"))
+	require.Empty(t, f.removed)
 }
 
 // An image that is built again from the same layers has the ID of one that the queue has had before.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
 func TestQuote(t *testing.T) {
@@ -67,6 +69,22 @@ func TestStartTimeTellsAReusedPID(t *testing.T) {
 	require.Error(t, cmd.Wait())
 	_, err = startTime(cmd.Process.Pid)
 	require.Error(t, err)
+}
+
+// A coordinator that was killed leaves its deploys and its host hook; those of another run are left alone.
+func TestWhatADeadCoordinatorHasLeftIsKilled(t *testing.T) {
+	var all []*exec.Cmd
+	for _, env := range []string{EnvRun + "=01jdead", EnvID + "=01jdead", EnvID + "=01jother"} {
+		cmd := exec.Command("sleep", "600")
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), env}
+		require.NoError(t, cmd.Start())
+		defer cmd.Process.Kill()
+		all = append(all, cmd)
+	}
+	require.NoError(t, killProcesses(t.Context(), &graduate.Run{ID: "01jdead"}))
+	require.ErrorContains(t, all[0].Wait(), "killed")
+	require.ErrorContains(t, all[1].Wait(), "killed")
+	require.Equal(t, []int{all[2].Process.Pid}, processesWith(EnvID+"=01jother"))
 }
 
 func TestDrifted(t *testing.T) {
