@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
@@ -129,7 +130,7 @@ func (c *coordinator) settled(ctx context.Context) {
 		err = c.host.Hold(c.run)
 	}
 	if err = errors.Join(err, tidy(context.WithoutCancel(ctx), c.host, c.run)); err != nil {
-		c.notice("not everything that is of no use any more could be removed: %v", err)
+		c.notice("Not everything that is of no use any more could be removed: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
 }
 

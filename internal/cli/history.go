@@ -63,7 +63,11 @@ func history(c *Call) error {
 		if r.Finished != nil {
 			took = time.Duration(r.Seconds * float64(time.Second)).Round(time.Second).String()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Group, r.From, r.To, r.User, r.Started.Format(time.RFC3339), took, r.Status)
+		from := r.From
+		if r.Kind == graduate.KindRollback {
+			from = "(rollback)"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Group, from, r.To, r.User, r.Started.Format(time.RFC3339), took, r.Status)
 	}
 	return table.Flush()
 }

@@ -18,7 +18,10 @@ import (
 
 // status is what `graduate:status --format json` prints of one graduation.
 type status struct {
-	ID      string    `json:"id"`
+	ID   string `json:"id"`
+	Kind string `json:"kind"` // graduate or rollback
+	// Cause is what failed after the release point, in a rollback that no person began.
+	Cause   string    `json:"cause,omitempty"`
 	Group   string    `json:"group"`
 	From    string    `json:"from"`
 	To      string    `json:"to"`
@@ -45,7 +48,7 @@ type appStatus struct {
 func statusOf(host *dokku.Host, h graduate.History) status {
 	r := h.Run
 	s := status{
-		ID: r.ID, Group: r.Group, From: r.From, To: r.To, User: r.User, Started: r.Started,
+		ID: r.ID, Kind: cmp.Or(r.Kind, graduate.KindGraduate), Cause: r.Cause, Group: r.Group, From: r.From, To: r.To, User: r.User, Started: r.Started,
 		State: string(h.State), Outcome: "abandoned", Failure: h.Failure, Left: h.Left,
 	}
 	switch {
@@ -101,8 +104,15 @@ func statusVerb() Verb {
 }
 
 func printStatus(out ui.Streams, s status) {
-	out.Print("=====> %s from %s to %s: %s (%s)", s.Group, s.From, s.To, s.Outcome, s.ID)
+	what := fmt.Sprintf("%s from %s to %s", s.Group, s.From, s.To)
+	if s.Kind == graduate.KindRollback {
+		what = fmt.Sprintf("rollback of %s in %s", s.Group, s.To)
+	}
+	out.Print("=====> %s: %s (%s)", what, s.Outcome, s.ID)
 	out.Detail("Started by %s at %s, last state %s", s.User, s.Started.Format(time.RFC3339), s.State)
+	if s.Cause != "" {
+		out.Detail("It takes a release back that failed: %s", s.Cause)
+	}
 	for _, a := range s.Apps {
 		out.Detail("%-16s %-24s %s", a.Role, a.App, a.State)
 	}

@@ -169,6 +169,11 @@ run_of_group() { echo "$E2E_DATA/runs/$(dokku graduate:status "$GROUP" --format 
   assert_no_failed_requests
   assert_equal "$(event '.type == "outcome"' | tail -n 1 | jq --raw-output '"\(.state) \(.code)"')" 'rolled-back 3'
   assert_set v11
+  seen=$(dokku graduate:status "$GROUP")
+  assert_contains "$seen" "rollback of $GROUP in prod: live"
+  assert_contains "$seen" 'takes a release back that failed: .*live/celebrate'
+  assert_contains "$(dokku graduate:history "$GROUP")" 'rollback\) +prod .*live$'
+  assert_contains "$(dokku graduate:history "$GROUP")" 'dev +prod .*rolled-back$'
 }
 
 @test "rollback: with a migration and nothing that undoes it the new set stays, exit code 4, with both commands" {
