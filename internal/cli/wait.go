@@ -47,13 +47,18 @@ func (p *patience) await(ctx context.Context, about graduate.Event, over string,
 // lockGroup makes the graduation of a group exclusive; the kernel drops the lock with this process.
 func lockGroup(ctx context.Context, host *dokku.Host, group string, p *patience) (*flock.Flock, error) {
 	dir := filepath.Join(host.DataDir(), "locks")
+	noLock := func(err error) error {
+		return graduate.Errorf(graduate.Internal, "the lock of group %s cannot be taken (%w); nothing was touched", group, err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, noLock(err)
 	}
 	lock := flock.New(filepath.Join(dir, group))
-	ok, err := lock.TryLock()
-	if err != nil || ok {
-		return lock, err
+	switch ok, err := lock.TryLock(); {
+	case err != nil:
+		return nil, noLock(err)
+	case ok:
+		return lock, nil
 	}
 	which := running(host, group)
 	help := fmt.Sprintf("await it with dokku graduate:status %s, or dokku graduate:abort --group %s", group, group)
@@ -61,7 +66,7 @@ func lockGroup(ctx context.Context, host *dokku.Host, group string, p *patience)
 		return nil, graduate.Errorf(graduate.Conflict, "group %s is being graduated already%s: %s", group, which, help)
 	}
 	about := graduate.Event{Group: group, Message: "group " + group + " is being graduated" + which}
-	err = p.await(ctx, about, "That graduation has ended", func(ctx context.Context) error { return dokku.Await(ctx, lock) })
+	err := p.await(ctx, about, "That graduation has ended", func(ctx context.Context) error { return dokku.Await(ctx, lock) })
 	if errors.Is(err, errTooLong) {
 		return nil, graduate.Errorf(graduate.Conflict, "group %s is still being graduated%s after %s: %s", group, which, config.FormatDuration(p.bound), help)
 	}
