@@ -97,7 +97,7 @@ run_id() { jq --raw-output 'select(.type == "run").run' "$EVENTS"; }
   unmounted
   assert_contains "$(dokku graduate:recover "$GROUP")" 'clean-up of graduation .* is tried again'
   assert_contains "$(dokku graduate:recover "$GROUP")" 'nothing to recover'
-  assert_equal "$(ls "$E2E_DATA/runs/$id")" "$(printf '%s\n' journal.jsonl lock logs record.json)" 'files of the run'
+  assert_equal "$(ls "$E2E_DATA/runs/$id")" "$(printf '%s\n' config.json journal.jsonl lock logs record.json)" 'files of the run'
   assert_nothing_left "${PROD[@]}"
 }
 
