@@ -3,6 +3,7 @@
 package graduate
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -112,52 +113,22 @@ type Settings struct {
 }
 
 // Deadline is the hook's time-out with the default filled in.
-func (h Hook) Deadline() time.Duration {
-	if h.Timeout > 0 {
-		return h.Timeout
-	}
-	return DefaultHookTimeout
-}
+func (h Hook) Deadline() time.Duration { return cmp.Or(h.Timeout, DefaultHookTimeout) }
 
 // StartDeadline is the bound on a start phase with the default filled in.
-func (s Settings) StartDeadline() time.Duration {
-	if s.StartTimeout > 0 {
-		return s.StartTimeout
-	}
-	return DefaultStartTimeout
-}
-
-// Kept is how many graduations' versions are kept, with the default filled in.
-func (s Settings) Kept() int {
-	if s.Keep > 0 {
-		return s.Keep
-	}
-	return DefaultKeep
-}
+func (s Settings) StartDeadline() time.Duration { return cmp.Or(s.StartTimeout, DefaultStartTimeout) }
 
 // RunDeadline is the bound on the whole run with the default filled in.
-func (s Settings) RunDeadline() time.Duration {
-	if s.RunTimeout > 0 {
-		return s.RunTimeout
-	}
-	return DefaultRunTimeout
-}
+func (s Settings) RunDeadline() time.Duration { return cmp.Or(s.RunTimeout, DefaultRunTimeout) }
+
+// Kept is how many graduations' versions are kept, with the default filled in.
+func (s Settings) Kept() int { return cmp.Or(s.Keep, DefaultKeep) }
 
 // HistoryLength is how many ended graduations are kept, with the default filled in.
-func (s Settings) HistoryLength() int {
-	if s.History > 0 {
-		return s.History
-	}
-	return DefaultHistory
-}
+func (s Settings) HistoryLength() int { return cmp.Or(s.History, DefaultHistory) }
 
 // ReleaseTaskMode is the release_tasks setting with the default filled in.
-func (s Settings) ReleaseTaskMode() string {
-	if s.ReleaseTasks != "" {
-		return s.ReleaseTasks
-	}
-	return DefaultReleaseTasks
-}
+func (s Settings) ReleaseTaskMode() string { return cmp.Or(s.ReleaseTasks, DefaultReleaseTasks) }
 
 // namePattern is that of Dokku's app names, so that a name is safe in paths, tags and environment variables.
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
