@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help build test lint e2e crash-test demo demo-clean bench release clean
 
-export PATH := $(PATH):/usr/local/go/bin
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -31,8 +31,9 @@ demo: ## the whole story in a sandbox; DOKKU=real: on the installed Dokku
 demo-clean: ## remove all that the demo made
 	@tests/demo/demo clean
 
-bench: ## benchmarks
+bench: ## benchmarks, and a plan of 50 apps beside one dokku ps:report; DOKKU=real: on the installed Dokku
 	@uname -srm; nproc; go test -run "^$$" -bench . ./...  | grep -v "no test files\|^ok\|^PASS"
+	@scripts/e2e --formatter tap --filter "^a plan of 50 apps$$" | sed -n "s/^# milliseconds/milliseconds/p"
 
 release: ## dist/: a tarball with binaries, for plugin:install on a server without Go
 	@scripts/release

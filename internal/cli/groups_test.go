@@ -110,6 +110,37 @@ func TestDestroyWaitsForNoGraduation(t *testing.T) {
 	s.ok("export", "shop")
 }
 
+func TestSetConnectionsAndIgnore(t *testing.T) {
+	s := shopServer(t)
+	require.Equal(t, "=====> Setting connections to ws=2,limit=25 portal=10\n", s.ok("set", "shop", "connections", "ws=2,limit=25 portal=10"))
+	require.Equal(t, "limit=25 portal=10 ws=2\n", s.ok("report", "shop", "--graduate-connections"))
+	s.ok("set", "shop", "ignore", "config:DEBUG, ws/mounts,")
+	require.Equal(t, "config:DEBUG,ws/mounts\n", s.ok("report", "shop", "--graduate-ignore"))
+	require.Contains(t, s.ok("export", "shop"), "connections: {limit: 25, portal: 10, ws: 2}\nignore:\n  - config:DEBUG\n  - ws/mounts\n")
+
+	for value, want := range map[string]string{
+		"portal=10":              "connections need a limit: how many there may be in all",
+		"limit=25 nobody=3":      `connections: role "nobody" does not exist; the group has portal, ws`,
+		"limit=25 portal=-1":     `connections: portal must be a whole number of at least 1, not "-1"`,
+		"limit=many":             `connections: limit must be a whole number of at least 1, not "many"`,
+		"limit=25 portal":        `connections: "portal" is not limit=NUMBER or ROLE=NUMBER, such as portal=10`,
+		"limit=25 limit=26":      "connections: limit is given twice",
+		"limit=25 ws=2000000000": "connections: ws must be between 1 and 1000000, not 2000000000",
+		",":                      "connections need a limit: how many there may be in all",
+	} {
+		s.fails([]string{want}, "set", "shop", "connections", value)
+	}
+	s.fails([]string{`ignore "nobody/config": role "nobody" does not exist; the group has portal, ws`}, "set", "shop", "ignore", "config,nobody/config")
+	s.fails([]string{`ignore "config" appears twice`}, "set", "shop", "ignore", "config,config")
+	require.Equal(t, "config:DEBUG,ws/mounts\n", s.ok("report", "shop", "--graduate-ignore"), "nothing is stored of what is refused")
+
+	s.ok("remove", "shop", "ws")
+	require.Contains(t, s.ok("export", "shop"), "connections: {limit: 25, portal: 10}\nignore:\n  - config:DEBUG\n")
+	s.ok("set", "shop", "ignore", "")
+	s.ok("set", "shop", "connections")
+	require.NotRegexp(t, "connections|ignore", s.ok("export", "shop"))
+}
+
 func TestSet(t *testing.T) {
 	s := shopServer(t)
 	require.Equal(t, "=====> Setting release-tasks to before\n", s.ok("set", "shop", "release-tasks", "before"))
@@ -121,7 +152,7 @@ func TestSet(t *testing.T) {
 	require.Equal(t, "\n", s.ok("report", "shop", "--graduate-start-timeout"))
 	require.Equal(t, "10m\n", s.ok("report", "shop", "--graduate-computed-start-timeout"))
 
-	s.fails([]string{`Invalid property "color" specified, valid properties include: history, keep, phase-timeout, release-tasks, reversible, run-timeout, start-timeout`}, "set", "shop", "color", "red")
+	s.fails([]string{`Invalid property "color" specified, valid properties include: connections, history, ignore, keep, phase-timeout, release-tasks, reversible, run-timeout, start-timeout`}, "set", "shop", "color", "red")
 	s.ok("set", "shop", "history", "3")
 	s.ok("set", "shop", "phase-timeout", "4m")
 	s.ok("set", "shop", "run-timeout", "1h")

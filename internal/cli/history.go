@@ -67,7 +67,7 @@ func history(c *Call) error {
 		if r.Kind == graduate.KindRollback {
 			from = "(rollback)"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Group, from, r.To, r.User, r.Started.Format(time.RFC3339), took, r.Status)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Group, from, r.To, r.User, r.Started.Format(time.RFC3339), took, r.Status+forced(r.Forced))
 	}
 	return table.Flush()
 }

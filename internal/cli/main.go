@@ -4,12 +4,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
-	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/ui"
 )
@@ -24,6 +24,10 @@ func Main(args []string, version string) int { return run(ui.System(), args, ver
 // run is Main with given streams. What a command prints on errors is one line per error.
 func run(s ui.Streams, args []string, version string) int {
 	err := dispatch(s, args, version)
+	var code exitCode
+	if errors.As(err, &code) {
+		return int(code)
+	}
 	if !isShown(err) {
 		s.Fail(err)
 	}
@@ -46,7 +50,7 @@ func dispatch(s ui.Streams, args []string, version string) error {
 		return nil
 	}
 	call := &Call{
-		UI: s, Store: config.OpenStore(), Host: dokku.FromEnv(), Version: version,
+		UI: s, Store: config.OpenStore(), Host: openHost(), Version: version,
 		Args: parts.args, Command: parts.command, Fields: parts.fields,
 	}
 	return v.call(call, parts.flags)

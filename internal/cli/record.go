@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dokku-graduate/dokku-graduate/internal/config"
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/journal"
@@ -93,7 +94,7 @@ func prune(host *dokku.Host, group, own string, keep int, kept []string) error {
 	var failed error
 	n := 0
 	for _, old := range records(host, group) {
-		if old.ID != own && host.Alive(old.ID) || needed(old) {
+		if old.ID != own && host.Alive(old.ID) || needed(old) || old.Left != "" && triedAgain(host, old) {
 			continue // another process has taken it up again, or it is not over
 		}
 		if n++; n <= keep || slices.Contains(kept, old.ID) {
@@ -121,4 +122,16 @@ func needed(r graduate.Record) bool {
 	default:
 		return false
 	}
+}
+
+// triedAgain tells whether a clean-up that was left will be tried again (Recover): then the run has to be found.
+func triedAgain(host *dokku.Host, r graduate.Record) bool {
+	run := graduate.Run{ID: r.ID, Dir: host.RunDir(r.ID)}
+	events, err := journal.Replay(run.Journal())
+	h := graduate.Tell(events)
+	if err != nil || h.Run == nil {
+		return true // nobody knows
+	}
+	_, err = config.OpenStore().Load(r.Group)
+	return !destroyed(host, h.Run) && graduate.CodeOf(err) != graduate.NotFound
 }

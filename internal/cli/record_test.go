@@ -123,9 +123,13 @@ func TestOutputIsWhatTheRunSaid(t *testing.T) {
 }
 
 func TestTheOldestEndedRunsAreRemoved(t *testing.T) {
-	shopServer(t)
+	server := shopServer(t)
 	host := hostOf(t)
 	live := func(n int) *graduate.Run { return made(t, n, outcome(graduate.OutcomeLive, 0, "")) }
+	left := func(n int) *graduate.Run {
+		return made(t, n, state(graduate.Release), state(graduate.Finish),
+			graduate.Event{Type: graduate.EventFailure, State: string(graduate.Finish), Message: "busy"}, outcome(graduate.OutcomeLive, 0, ""))
+	}
 	old := []*graduate.Run{live(1), live(2)}
 	stays := []*graduate.Run{
 		made(t, 3, state(graduate.Hold)),                               // abandoned
@@ -133,17 +137,19 @@ func TestTheOldestEndedRunsAreRemoved(t *testing.T) {
 		made(t, 5, outcome(graduate.OutcomeLive, 0, "")),               // taken up again
 		live(6), made(t, 7, outcome(graduate.OutcomeAborted, 2, "why")), // the newest two that have ended
 	}
-	lock, err := host.LockRun(stays[2].ID)
+	retried := left(0) // its clean-up is tried again
+	stays = append([]*graduate.Run{retried}, stays...)
+	lock, err := host.LockRun(stays[3].ID)
 	require.NoError(t, err)
 	defer lock.Close()
 	require.NoError(t, os.Mkdir(host.RunDir("cut-off")+gone, 0o700)) // by a process that was killed in its midst
 
 	require.NoError(t, prune(host, "another", "", 1, nil))
-	require.Len(t, host.RunIDs(), 7)
-	own, err := host.LockRun(stays[4].ID) // the process that removes the others still has its own lock
+	require.Len(t, host.RunIDs(), 8)
+	own, err := host.LockRun(stays[5].ID) // the process that removes the others still has its own lock
 	require.NoError(t, err)
 	defer own.Close()
-	require.NoError(t, prune(host, "shop", stays[4].ID, 2, nil))
+	require.NoError(t, prune(host, "shop", stays[5].ID, 2, nil))
 	var want []string
 	for _, r := range stays {
 		want = append(want, r.ID)
@@ -155,6 +161,21 @@ func TestTheOldestEndedRunsAreRemoved(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Dir(old[0].Dir))
 	require.NoError(t, err)
 	require.Len(t, entries, len(stays), "nothing else is left")
+
+	require.NoError(t, os.Remove(filepath.Join(server.root, "portal"))) // destroyed: there is nothing to clean up
+	require.NoError(t, prune(host, "shop", stays[5].ID, 2, nil))
+	require.NoDirExists(t, retried.Dir)
+}
+
+func TestALeftCleanUpOfAGroupThatIsGoneIsNotWaitedFor(t *testing.T) {
+	s := shopServer(t)
+	host := hostOf(t)
+	r := made(t, 1, state(graduate.Finish), graduate.Event{Type: graduate.EventFailure, State: string(graduate.Finish), Message: "busy"}, outcome(graduate.OutcomeLive, 0, ""))
+	require.NoError(t, prune(host, "shop", "", 0, nil))
+	require.DirExists(t, r.Dir)
+	s.ok("destroy", "shop", "--force")
+	require.NoError(t, prune(host, "shop", "", 0, nil))
+	require.NoDirExists(t, r.Dir)
 }
 
 // A clock that goes backwards must not make a new run older than the last one: recovery and rollback go by the order.

@@ -33,9 +33,21 @@ func histories(host *dokku.Host, group string) ([]graduate.History, error) {
 	return found, damaged.ErrorOrNil()
 }
 
+// Occasion is on whose behalf runs are completed. It decides about those that stopped for a person.
+type Occasion int
+
+const (
+	// BeforeAnother is another run of the group, which brings all apps to one version by itself: they stay as they are.
+	BeforeAnother Occasion = iota
+	// Unattended is the server's start, or a command: those are taken up that are half-way.
+	Unattended
+	// Asked is a person who asks for it: all are taken up.
+	Asked
+)
+
 // Recover completes every run of a group (of all groups, where that is empty) that no process drives, and tells
-// how many there were. Those that stopped for a person are taken up where a person asked.
-func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, asked bool) (int, error) {
+// how many there were.
+func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, o Occasion) (int, error) {
 	runs, err := histories(host, group)
 	if err != nil {
 		return 0, err
@@ -43,6 +55,7 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, 
 	n := 0
 	var failed *multierror.Error
 	for i, h := range runs {
+		asked := o == Asked || o == Unattended && halfWay(ctx, host, h, runs[i+1:])
 		if _, ok := h.Resume(asked); !ok || host.Alive(h.Run.ID) || nothingToGoTo(host, h, runs[i+1:]) {
 			continue
 		}
@@ -57,6 +70,17 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, 
 		}
 	}
 	return n, failed.ErrorOrNil()
+}
+
+// halfWay tells whether a run stopped for a person with only some of its apps in the new version, and nobody has
+// brought another to any of them since.
+func halfWay(ctx context.Context, host *dokku.Host, h graduate.History, later []graduate.History) bool {
+	if !h.Unstable() || slices.ContainsFunc(later, func(l graduate.History) bool {
+		return l.Run.Group == h.Run.Group && l.Run.To == h.Run.To && l.Released // its own rollback, too
+	}) {
+		return false
+	}
+	return !slices.ContainsFunc(h.Run.Active(), func(a *graduate.App) bool { return host.Overtaken(ctx, h.Run, a) })
 }
 
 // nothingToGoTo tells whether a run is past its release point and cannot be completed any more. A clean-up can be

@@ -107,6 +107,8 @@ func groupFields(g *graduate.Group) []ui.Field {
 		{Key: "run-timeout", Value: durationOrNothing(g.Settings.RunTimeout)},
 		{Key: "computed-run-timeout", Value: config.FormatDuration(g.Settings.RunDeadline())},
 		{Key: "computed-history", Value: strconv.Itoa(g.Settings.HistoryLength())},
+		{Key: "connections", Value: config.FormatConnections(g)},
+		{Key: "ignore", Value: strings.Join(g.Settings.Ignore, ",")},
 	}
 	for _, kind := range graduate.HookKinds() {
 		var names []string

@@ -27,6 +27,7 @@ func TestReportLooksLikeDokkus(t *testing.T) {
        Graduate computed release tasks: hold
        Graduate computed run timeout:   2h
        Graduate computed start timeout: 10m
+       Graduate connections:
        Graduate environments:           dev prod
        Graduate from dev:               any
        Graduate from prod:              any
@@ -37,6 +38,7 @@ func TestReportLooksLikeDokkus(t *testing.T) {
        Graduate hooks post:             smoke
        Graduate hooks pre:
        Graduate hooks rollback:
+       Graduate ignore:
        Graduate keep:
        Graduate phase timeout:
        Graduate release tasks:
@@ -47,7 +49,7 @@ func TestReportLooksLikeDokkus(t *testing.T) {
        Graduate start timeout:
 `, s.ok("report", "shop"))
 	require.JSONEq(t, `{"group": "shop", "apps-dev": "portal=portal-dev ws=ws-dev", "apps-prod": "portal=portal ws=ws",
-		"computed-history": "20", "computed-run-timeout": "2h", "phase-timeout": "", "run-timeout": "", "computed-keep": "5", "held-dev": "", "held-prod": "", "keep": "", "reversible": "false", "hooks-rollback": "", "computed-release-tasks": "hold", "computed-start-timeout": "10m", "environments": "dev prod", "from-dev": "any", "from-prod": "any",
+		"computed-history": "20", "connections": "", "ignore": "", "computed-run-timeout": "2h", "phase-timeout": "", "run-timeout": "", "computed-keep": "5", "held-dev": "", "held-prod": "", "keep": "", "reversible": "false", "hooks-rollback": "", "computed-release-tasks": "hold", "computed-start-timeout": "10m", "environments": "dev prod", "from-dev": "any", "from-prod": "any",
 		"hooks-abort": "", "hooks-live": "", "hooks-post": "smoke", "hooks-pre": "", "release-tasks": "", "roles": "portal ws",
 		"start-before-post": "", "start-timeout": ""}`, s.ok("report", "shop", "--format", "json"))
 	require.Equal(t, "dev prod\n", s.ok("report", "shop", "--graduate-environments"))

@@ -105,7 +105,7 @@ func removeVerb() Verb {
 						return graduate.Errorf(graduate.Conflict, "role %s is what hook %s/%s runs in; remove the hook first: dokku graduate:hooks:remove %s %s %s", name, h.Kind, h.Name, group, h.Kind, h.Name)
 					}
 				}
-				g.Roles = slices.DeleteFunc(g.Roles, func(r graduate.Role) bool { return r.Name == name })
+				g.RemoveRole(name)
 				return nil
 			})
 		},

@@ -30,7 +30,7 @@ type RollbackOptions struct {
 
 // RollBack brings an earlier set of an environment back, held like any release.
 func RollBack(ctx context.Context, s ui.Streams, o RollbackOptions) error {
-	host := dokku.FromEnv()
+	host := openHost()
 	refuse := func(err error) error { return refused(s, RunOptions{Group: o.Group, Format: o.Format}, err) }
 	group, err := config.OpenStore().Find(o.Group, o.Environment)
 	if err != nil {
@@ -55,7 +55,7 @@ func RollBack(ctx context.Context, s ui.Streams, o RollbackOptions) error {
 		showRollback(s, r, notes)
 	}
 	if s.TTY && !o.Yes && o.Format != "json" {
-		if err := confirm(s, r); err != nil {
+		if err := confirm(s, r.To); err != nil {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ func completeOthers(ctx context.Context, s ui.Streams, host *dokku.Host, group, 
 	if format == "json" {
 		s.Out = s.Err
 	}
-	_, err := Recover(ctx, s, host, group, false)
+	_, err := Recover(ctx, s, host, group, BeforeAnother)
 	return err
 }
 
@@ -212,4 +212,17 @@ func tidy(ctx context.Context, host *dokku.Host, r *graduate.Run) error {
 		}
 	}
 	return failed.ErrorOrNil()
+}
+
+// checkHostHooks makes sure that every script of the hooks may be run.
+func checkHostHooks(hooks []graduate.Hook) error {
+	for _, h := range hooks {
+		if h.Host == "" {
+			continue
+		}
+		if _, err := config.CheckHostHook(h.Host); err != nil {
+			return fmt.Errorf("hook %s/%s: %w", h.Kind, h.Name, err)
+		}
+	}
+	return nil
 }

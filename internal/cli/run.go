@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -25,6 +24,12 @@ type RunOptions struct {
 	Yes bool
 	// All takes unchanged apps along.
 	All bool
+	// Plan is the id of the plan that is to be acted on, as it is or not at all.
+	Plan string
+	// Only are the roles that are asked for; none means the whole set.
+	Only []string
+	// Force are the codes of the errors that are to pass.
+	Force []string
 	// Wait bounds how long deploys of the targets and another graduation of the group are waited for; 0: not at all.
 	Wait time.Duration
 	// Format is stdout or json.
@@ -36,7 +41,11 @@ const tailLines = 20
 
 // Graduate takes a group from one environment to the next.
 func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
-	host, store := dokku.FromEnv(), config.OpenStore()
+	host, store := openHost(), config.OpenStore()
+	promised, err := given(host, &o)
+	if err != nil {
+		return refused(s, o, err)
+	}
 	group, err := store.Find(o.Group, o.From, o.To)
 	if err != nil {
 		return refused(s, o, err)
@@ -52,18 +61,12 @@ func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 	if err != nil {
 		return refused(s, o, err)
 	}
-	r, err := decide(ctx, s, host, group, o, p)
+	r, err := decide(ctx, s, host, group, o, p, promised)
 	if err != nil {
 		return refused(s, o, err)
 	}
 	if len(r.Active()) == 0 {
-		return nothingToDo(s, r, o.Format)
-	}
-	if s.TTY && !o.Yes && o.Format != "json" {
-		showPlan(s, r)
-		if err := confirm(s, r); err != nil {
-			return err
-		}
+		return nothingToDo(s, r, o.Format, o.Only...)
 	}
 	screen := ui.NewRenderer(s, o.Format)
 	if o.Format != "json" {
@@ -74,33 +77,63 @@ func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 	return report(s, host, r, err, o.Format)
 }
 
-// decide makes the run, or says why there can be none.
-func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, o RunOptions, p *patience) (*graduate.Run, error) {
+// decide makes the run of a plan that is not refused, that still is the promised one, and that a person has agreed to
+// where one is there.
+func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, o RunOptions, p *patience, promised *graduate.Plan) (*graduate.Run, error) {
 	if err := completeOthers(ctx, s, host, group.Name, o.Format); err != nil {
 		return nil, err
 	}
-	if err := checkHostHooks(group.Hooks); err != nil {
-		return nil, err
-	}
 	id := newID(host.RunIDs())
-	apps, err := planned(ctx, host, group, plan.Options{From: o.From, To: o.To, All: o.All, Run: id}, p)
+	options := plan.Options{From: o.From, To: o.To, All: o.All, Only: o.Only, Force: o.Force, Run: id}
+	made, err := planned(ctx, host, group, options, p)
 	if err != nil {
 		return nil, err
 	}
-	return newRun(host, id, group, o.From, o.To, apps), nil
-}
-
-// checkHostHooks makes sure that every script of the hooks may be run.
-func checkHostHooks(hooks []graduate.Hook) error {
-	for _, h := range hooks {
-		if h.Host == "" {
-			continue
-		}
-		if _, err := config.CheckHostHook(h.Host); err != nil {
-			return fmt.Errorf("hook %s/%s: %w", h.Kind, h.Name, err)
+	if promised != nil {
+		if err := differs(promised.ID, promised, made.plan); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	asks := s.TTY && !o.Yes && o.Format != "json" && changes(made.plan)
+	if asks {
+		s.Plan(made.plan, time.Now(), "")
+	}
+	if err := refusals(made.plan); err != nil {
+		return nil, err
+	}
+	if asks {
+		if made, err = agreed(ctx, s, host, group, options, p, made); err != nil {
+			return nil, err
+		}
+	}
+	r := newRun(host, id, group, o.From, o.To, made.apps)
+	r.PlanID, r.Forced = made.plan.ID, made.plan.ForcedCodes()
+	if len(r.Active()) == 0 {
+		return r, nil
+	}
+	if err := host.SavePlan(made.plan); err != nil {
+		return nil, graduate.Errorf(graduate.Internal, "the plan cannot be stored (%w); nothing was touched", err)
+	}
+	return r, nil
+}
+
+// agreed asks a person for a plan. What takes long is the answer: the facts are read again after it.
+func agreed(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, o plan.Options, p *patience, shown *decision) (*decision, error) {
+	if err := confirm(s, o.To); err != nil {
+		return nil, err
+	}
+	group, err := config.OpenStore().Load(group.Name) // settings and hooks are part of what was shown
+	if err != nil {
+		return nil, err
+	}
+	made, err := planned(ctx, host, group, o, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := differs(shown.plan.ID, shown.plan, made.plan); err != nil {
+		return nil, err
+	}
+	return made, refusals(made.plan)
 }
 
 // refused tells a program that reads events, too, that nothing was begun.
@@ -114,8 +147,8 @@ func refused(s ui.Streams, o RunOptions, err error) error {
 	return err
 }
 
-// nothingToDo says that every app runs its version already.
-func nothingToDo(s ui.Streams, r *graduate.Run, format string) error {
+// nothingToDo says that every app runs its version already, or every one of these roles.
+func nothingToDo(s ui.Streams, r *graduate.Run, format string, only ...string) error {
 	if format == "json" {
 		return s.JSON(graduate.Event{
 			Version: graduate.EventVersion, Time: r.Started, Type: graduate.EventOutcome,
@@ -126,32 +159,21 @@ func nothingToDo(s ui.Streams, r *graduate.Run, format string) error {
 		s.Print("=====> Nothing to do: every app of %s in %s runs that set already", r.Group, r.To)
 		return nil
 	}
-	s.Print("=====> Nothing to do: every app of %s in %s runs the version of %s (--all takes them along)", r.Group, r.To, r.From)
+	which := "every app"
+	if len(only) > 0 {
+		which = strings.Join(only, ", ")
+	}
+	s.Print("=====> Nothing to do: %s of %s in %s runs the version of %s (--all takes them along)", which, r.Group, r.To, r.From)
 	return nil
 }
 
-// showPlan says what will happen.
-func showPlan(s ui.Streams, r *graduate.Run) {
-	s.Print("=====> %s will be graduated from %s to %s", r.Group, r.From, r.To)
-	for _, a := range r.Apps {
-		switch {
-		case a.Skip != "":
-			s.Print("       %s: %s", a.Target, a.Skip)
-		case a.First:
-			s.Print("       %s: first deploy, from %s %s", a.Target, a.Source, short(a.Revision))
-		default:
-			s.Print("       %s: from %s %s, now %s", a.Target, a.Source, short(a.Revision), short(a.Before))
-		}
-	}
-}
-
 // confirm asks for the environment's name, as Dokku asks before it changes much.
-func confirm(s ui.Streams, r *graduate.Run) error {
-	s.Print("       To proceed, type \"%s\"", r.To)
+func confirm(s ui.Streams, env string) error {
+	s.Print("       To proceed, type \"%s\"", env)
 	_, _ = s.Out.Write([]byte("> "))
 	answer, _ := bufio.NewReader(s.In).ReadString('\n')
-	if strings.TrimSpace(answer) != r.To {
-		return graduate.Errorf(graduate.Refused, "the answer was not %s: nothing was done (--yes skips the question)", r.To)
+	if strings.TrimSpace(answer) != env {
+		return graduate.Errorf(graduate.Refused, "the answer was not %s: nothing was done (--yes skips the question)", env)
 	}
 	return nil
 }

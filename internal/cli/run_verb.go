@@ -8,12 +8,16 @@ import (
 
 func runVerb() Verb {
 	return Verb{
-		Name: "run", Args: []string{"<from>", "<to>"}, Options: "[--group <group>] [--yes] [--all] [--wait <duration>] [--format stdout|json]",
+		Name: "run", Args: []string{"<from>", "<to>"}, Options: "[--group <group>] [--plan <id>] [--only <role>,...] [--all] [--force <code>] [--wait <duration>] [--yes] [--format stdout|json]",
 		Help: "Graduate a group from one environment to the next",
 		More: "All new versions are started beside the old ones and checked, the post hooks run, then all go live at one\n" +
 			"moment. Whatever fails before that moment leaves the target as it was. The exit code is 0 where the new\n" +
 			"set is live or there was nothing to do, 1 where nothing was touched, 2 where everything was restored, 3\n" +
 			"where the previous set is live again, 4 where a person has to decide.\n\n" +
+			"On a terminal the plan is shown, as graduate:plan does, and asked for; what has changed until the answer is\n" +
+			"told, and nothing done. With --plan just that plan is done or nothing. An error of the plan refuses the\n" +
+			"graduation in either case; those that docs/findings.md calls forcible pass with --force CODE, which may be\n" +
+			"given several times and is recorded.\n\n" +
 			"A target that somebody else deploys just now, or a graduation of the group that is under way, is waited\n" +
 			"for with --wait, and refused without it. What a person locked (dokku apps:lock) is always refused.",
 		Example: "dokku graduate:run dev prod",
@@ -21,6 +25,9 @@ func runVerb() Verb {
 			&cli.StringFlag{Name: "group", Aliases: []string{"g"}, Usage: "the group, where more than one has both environments"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask on a terminal"},
 			&cli.BoolFlag{Name: "all", Usage: "take apps along that run their version already"},
+			&cli.StringFlag{Name: "plan", Usage: "the id of the plan that is done, or nothing where it does not hold any more"},
+			onlyFlag(),
+			&cli.StringSliceFlag{Name: "force", Usage: "the code of an error that is to pass; it is recorded"},
 			&cli.StringFlag{Name: "wait", Usage: "how long to wait for others' deploys and graduations, such as 5m"},
 			formatFlag(),
 		},
@@ -35,9 +42,14 @@ func runVerb() Verb {
 					return err
 				}
 			}
+			only, err := c.only()
+			if err != nil {
+				return err
+			}
 			return Graduate(c.Flags.Context, c.UI, RunOptions{
 				From: c.Args[0], To: c.Args[1], Group: c.Flags.String("group"),
-				Yes: c.Flags.Bool("yes"), All: c.Flags.Bool("all"), Wait: wait, Format: c.Flags.String("format"),
+				Yes: c.Flags.Bool("yes"), All: c.Flags.Bool("all"), Wait: wait,
+				Plan: c.Flags.String("plan"), Only: only, Force: c.Flags.StringSlice("force"), Format: c.Flags.String("format"),
 			})
 		},
 	}

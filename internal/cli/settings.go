@@ -18,10 +18,12 @@ type setting struct {
 // settings is the table of the keys, sorted.
 func settings() []setting {
 	return []setting{
+		{"connections", "how many database connections there may be in all and how many each role opens, such as limit=25,portal=10: graduate:plan says where two generations at once do not fit", setConnections},
 		{"history", "how many ended graduations are kept with their logs (default " + strconv.Itoa(graduate.DefaultHistory) + ")", func(s *graduate.Settings, value string) (err error) {
 			s.History, err = count("history", value)
 			return err
 		}},
+		{"ignore", "differences between environments that are meant, by commas: [<role>/]<kind>[:<name>] with * for any text in the name, such as config:DEBUG,portal/domains; kinds: " + strings.Join(graduate.DifferenceKinds(), ", "), setIgnore},
 		{"keep", "how many graduations back the versions of an environment are kept for graduate:rollback (default " + strconv.Itoa(graduate.DefaultKeep) + ")", func(s *graduate.Settings, value string) (err error) {
 			s.Keep, err = count("keep", value)
 			return err
@@ -64,6 +66,47 @@ func settings() []setting {
 			return err
 		}},
 	}
+}
+
+// setConnections reads "limit=25 portal=10"; commas do as well, as blanks need quotes of their own over SSH.
+func setConnections(s *graduate.Settings, value string) error {
+	words := strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' })
+	s.Connections = nil
+	if value == "" {
+		return nil
+	}
+	numbers := map[string]int{}
+	for _, word := range words {
+		key, number, ok := strings.Cut(word, "=")
+		if !ok || key == "" || number == "" {
+			return graduate.Errorf(graduate.Invalid, "connections: %q is not limit=NUMBER or ROLE=NUMBER, such as portal=10", word)
+		}
+		if _, twice := numbers[key]; twice {
+			return graduate.Errorf(graduate.Invalid, "connections: %s is given twice", key)
+		}
+		n, err := count("connections: "+key, number)
+		if err != nil {
+			return err
+		}
+		numbers[key] = n
+	}
+	budget := &graduate.Connections{Limit: numbers["limit"]}
+	if delete(numbers, "limit"); len(numbers) > 0 {
+		budget.Roles = numbers
+	}
+	s.Connections = budget
+	return nil
+}
+
+// setIgnore reads patterns, which replace those that there were.
+func setIgnore(s *graduate.Settings, value string) error {
+	s.Ignore = nil
+	for _, pattern := range strings.Split(value, ",") {
+		if pattern = strings.TrimSpace(pattern); pattern != "" {
+			s.Ignore = append(s.Ignore, pattern)
+		}
+	}
+	return nil
 }
 
 // count reads a whole number that a person typed; the empty one stands for the default.

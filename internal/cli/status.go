@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
@@ -21,7 +22,10 @@ type status struct {
 	ID   string `json:"id"`
 	Kind string `json:"kind"` // graduate or rollback
 	// Cause is what failed after the release point, in a rollback that no person began.
-	Cause   string    `json:"cause,omitempty"`
+	Cause string `json:"cause,omitempty"`
+	// Plan is the plan that was acted on, Forced what --force let pass of it.
+	Plan    string    `json:"plan_id,omitempty"`
+	Forced  []string  `json:"forced,omitempty"`
 	Group   string    `json:"group"`
 	From    string    `json:"from"`
 	To      string    `json:"to"`
@@ -48,7 +52,7 @@ type appStatus struct {
 func statusOf(host *dokku.Host, h graduate.History) status {
 	r := h.Run
 	s := status{
-		ID: r.ID, Kind: cmp.Or(r.Kind, graduate.KindGraduate), Cause: r.Cause, Group: r.Group, From: r.From, To: r.To, User: r.User, Started: r.Started,
+		ID: r.ID, Kind: cmp.Or(r.Kind, graduate.KindGraduate), Cause: r.Cause, Plan: r.PlanID, Forced: r.Forced, Group: r.Group, From: r.From, To: r.To, User: r.User, Started: r.Started,
 		State: string(h.State), Outcome: "abandoned", Failure: h.Failure, Left: h.Left,
 	}
 	switch {
@@ -110,6 +114,9 @@ func printStatus(out ui.Streams, s status) {
 	}
 	out.Print("=====> %s: %s (%s)", what, s.Outcome, s.ID)
 	out.Detail("Started by %s at %s, last state %s", s.User, s.Started.Format(time.RFC3339), s.State)
+	if s.Plan != "" {
+		out.Detail("Plan %s%s", s.Plan, forced(s.Forced))
+	}
 	if s.Cause != "" {
 		out.Detail("It takes a release back that failed: %s", s.Cause)
 	}
@@ -125,6 +132,14 @@ func printStatus(out ui.Streams, s status) {
 	if s.Outcome == "abandoned" {
 		out.Detail("Complete it with dokku graduate:recover %s", s.Group)
 	}
+}
+
+// forced says what --force let pass; nothing where it was not needed.
+func forced(codes []string) string {
+	if len(codes) == 0 {
+		return ""
+	}
+	return ", forced: " + strings.Join(codes, ", ")
 }
 
 // last is the newest graduation of a group, or of all, that wanted accepts.
@@ -193,18 +208,37 @@ func abort(out ui.Streams, r *graduate.Run) error {
 
 func recoverVerb() Verb {
 	return Verb{
-		Name: "recover", Args: []string{"[<group>]"}, Options: "[--unattended]",
+		Name: "recover", Args: []string{"[<group>]"}, Options: "[--unattended] [--wait <duration>]",
 		Help: "Complete graduations whose process has died",
 		More: "Back to the old set before the release point, forward to the new one after it; a clean-up that failed is\n" +
-			"tried again. Without a group those of all groups are completed; the server does so by itself when it starts.",
+			"tried again. Without a group those of all groups are completed; the server does so by itself when it starts,\n" +
+			"and waits then for those that a living process turns back or finishes (--wait).",
 		Example: "dokku graduate:recover",
-		Flags:   []cli.Flag{&cli.BoolFlag{Name: "unattended", Usage: "leave graduations alone that stopped for a person"}},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "unattended", Usage: "leave graduations alone that stopped for a person, unless they are half-way"},
+			&cli.StringFlag{Name: "wait", Usage: "how long to wait for graduations that are being turned back or finished, such as 5m"},
+		},
 		Run: func(c *Call) error {
-			n, err := Recover(c.Flags.Context, c.UI, c.Host, c.Arg(0), !c.Flags.Bool("unattended"))
-			if err == nil && n == 0 {
+			var late error
+			if c.Flags.IsSet("wait") {
+				bound, err := positiveDuration("--wait", c.Flags.String("wait"))
+				if err != nil {
+					return err
+				}
+				late = awaitEndings(c.Flags.Context, c.UI, c.Host, c.Arg(0), bound)
+			}
+			o := Asked
+			if c.Flags.Bool("unattended") {
+				o = Unattended
+			}
+			n, err := Recover(c.Flags.Context, c.UI, c.Host, c.Arg(0), o)
+			if err == nil && late == nil && n == 0 {
 				c.UI.Print("-----> There is nothing to recover")
 			}
-			return err
+			if late == nil {
+				return err
+			}
+			return multierror.Append(late, err)
 		},
 	}
 }

@@ -63,7 +63,7 @@ func (c *Call) Arg(i int) string {
 func Verbs() []Verb {
 	verbs := []Verb{
 		addVerb(), applyVerb(), createVerb(), destroyVerb(), exportVerb(), hooksAddVerb(), hooksListVerb(), hooksRemoveVerb(),
-		listVerb(), releaseVerb(), removeVerb(), reportVerb(), rollbackVerb(), runVerb(), setVerb(),
+		listVerb(), planVerb(), releaseVerb(), removeVerb(), reportVerb(), rollbackVerb(), runVerb(), setVerb(),
 		abortVerb(), historyVerb(), outputVerb(), recoverVerb(), statusVerb(),
 		defaultVerb(), helpVerb(), commandsHelpVerb(), versionVerb(),
 	}

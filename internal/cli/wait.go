@@ -13,7 +13,6 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
-	"github.com/dokku-graduate/dokku-graduate/internal/plan"
 	"github.com/dokku-graduate/dokku-graduate/internal/ui"
 )
 
@@ -82,24 +81,18 @@ func running(host *dokku.Host, group string) string {
 	return fmt.Sprintf(" (%s from %s to %s, by %s)", h.Run.ID, h.Run.From, h.Run.To, h.Run.User)
 }
 
-// planned makes the plan. Targets that others deploy are waited for, where nothing else is in its way; their deploy
-// locks are then this process's, so that the plan that follows stays true.
-func planned(ctx context.Context, host *dokku.Host, group *graduate.Group, o plan.Options, p *patience) ([]*graduate.App, error) {
-	for {
-		apps, err := plan.Make(ctx, host, group, o)
-		busy := plan.Busy(err)
-		if len(busy) == 0 || p.bound == 0 {
-			return apps, err
-		}
-		for _, app := range busy {
-			about := graduate.Event{Group: group.Name, App: app, Message: app + " is being deployed by someone else"}
-			err := p.await(ctx, about, "The deploy of "+app+" has ended", func(ctx context.Context) error { return host.AwaitDeploy(ctx, app) })
-			if errors.Is(err, errTooLong) {
-				return nil, graduate.Errorf(graduate.Conflict, "%s is still being deployed by someone else after %s; try again when that deploy has ended", app, config.FormatDuration(p.bound))
-			}
-			if err != nil {
-				return nil, fmt.Errorf("%s: the deploy lock cannot be taken: %w", app, err)
-			}
-		}
+// awaitDeploy waits in the given way until nobody deploys an app.
+func awaitDeploy(ctx context.Context, group, app string, p *patience, wait func(ctx context.Context, app string) error) error {
+	about := graduate.Event{Group: group, App: app, Message: app + " is being deployed by someone else"}
+	err := p.await(ctx, about, "The deploy of "+app+" has ended", func(ctx context.Context) error { return wait(ctx, app) })
+	if errors.Is(err, errTooLong) {
+		return graduate.Errorf(graduate.Conflict, "%s is still being deployed by someone else after %s; try again when that deploy has ended", app, config.FormatDuration(p.bound))
 	}
+	if locked := new(dokku.LockedError); errors.As(err, &locked) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%s: the deploy lock cannot be taken: %w", app, err)
+	}
+	return nil
 }

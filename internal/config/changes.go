@@ -30,6 +30,8 @@ func Changes(before, after *graduate.Group) []string {
 	c.setting("phase-timeout", durationOrEmpty(before.Settings.PhaseTimeout), durationOrEmpty(after.Settings.PhaseTimeout))
 	c.setting("run-timeout", durationOrEmpty(before.Settings.RunTimeout), durationOrEmpty(after.Settings.RunTimeout))
 	c.setting("history", numberOrEmpty(before.Settings.History), numberOrEmpty(after.Settings.History))
+	c.setting("connections", FormatConnections(before), FormatConnections(after))
+	c.names("ignored difference", "ignored differences", before.Settings.Ignore, after.Settings.Ignore)
 	return c.lines
 }
 

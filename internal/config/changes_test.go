@@ -33,7 +33,8 @@ func TestChangesAreSaidInWords(t *testing.T) {
 		{"hook changed", func(g *graduate.Group) { g.Hooks[1].Timeout = time.Minute }, []string{"hook post/migrate changed"}},
 		{"hooks reordered", func(g *graduate.Group) { g.Hooks[1], g.Hooks[2] = g.Hooks[2], g.Hooks[1] }, []string{"hooks reordered: post/smoke, post/migrate"}},
 		{"hook moved to another kind", func(g *graduate.Group) { g.Hooks[2].Kind = graduate.HookLive; normalize(g) }, []string{"hook post/smoke removed", "hook live/smoke added"}},
-		{"settings", func(g *graduate.Group) { g.Settings = graduate.Settings{ReleaseTasks: "skip"} }, []string{"release-tasks set to skip (was before)", "start-timeout unset (was 5m)", "phase-timeout unset (was 4m)", "run-timeout unset (was 1h)", "history unset (was 30)"}},
+		{"settings", func(g *graduate.Group) { g.Settings = graduate.Settings{ReleaseTasks: "skip"} }, []string{"release-tasks set to skip (was before)", "start-timeout unset (was 5m)", "phase-timeout unset (was 4m)", "run-timeout unset (was 1h)", "history unset (was 30)", "connections unset (was limit=25 portal=10 mailer=2)", "ignored difference config:DEBUG removed", "ignored difference portal/domains removed"}},
+		{"connections", func(g *graduate.Group) { g.Settings.Connections.Roles["mailer"] = 3 }, []string{"connections set to limit=25 portal=10 mailer=3 (was limit=25 portal=10 mailer=2)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			after := shop()
@@ -50,6 +51,7 @@ func TestChangesOfANewGroup(t *testing.T) {
 		"role portal added", "role mailer added",
 		"hook pre/backup added", "hook post/migrate added", "hook post/smoke added", "hook abort/undo added",
 		"release-tasks set to before", "start-timeout set to 5m", "phase-timeout set to 4m", "run-timeout set to 1h", "history set to 30",
+		"connections set to limit=25 portal=10 mailer=2", "ignored difference config:DEBUG added", "ignored difference portal/domains added",
 	}, Changes(nil, shop()))
 }
 
@@ -68,7 +70,7 @@ func TestNoChangesMeansTheSameGroup(t *testing.T) {
 
 // mutate changes one thing, or nothing.
 func mutate(t *rapid.T, g *graduate.Group) {
-	switch rapid.IntRange(0, 5).Draw(t, "mutation") {
+	switch rapid.IntRange(0, 7).Draw(t, "mutation") {
 	case 1:
 		g.Environments = rapid.Permutation(g.Environments).Draw(t, "environments")
 	case 2:
@@ -82,5 +84,9 @@ func mutate(t *rapid.T, g *graduate.Group) {
 		if len(g.Hooks) > 0 {
 			g.Hooks[0].Timeout = anyTimeout().Draw(t, "timeout")
 		}
+	case 6:
+		g.Settings.Connections = anyConnections(t, g)
+	case 7:
+		g.Settings.Ignore = rapid.Permutation(g.Settings.Ignore).Draw(t, "ignore")
 	}
 }

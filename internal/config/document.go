@@ -16,6 +16,9 @@ import (
 // documentVersion is the version of the format that this program reads and writes.
 const documentVersion = "1"
 
+// limitKey is the key in the map of connections that is no role.
+const limitKey = "limit"
+
 // startKey is the key in a role's map that is no environment.
 const startKey = "start"
 
@@ -108,6 +111,8 @@ func (d *document) read(root *yaml.Node) {
 		{"phase_timeout", func(path string, node *yaml.Node) { d.group.Settings.PhaseTimeout = d.duration(path, node) }},
 		{"run_timeout", func(path string, node *yaml.Node) { d.group.Settings.RunTimeout = d.duration(path, node) }},
 		{"history", func(path string, node *yaml.Node) { d.group.Settings.History = d.count(path, node) }},
+		{"connections", d.connections},
+		{"ignore", func(path string, node *yaml.Node) { d.group.Settings.Ignore = d.texts(path, node) }},
 	})
 	if !version && !d.isBroken("") {
 		d.fail("version", root, "version is missing; write version: %s", documentVersion)
@@ -169,4 +174,21 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
 	})
 	d.group.Hooks = append(d.group.Hooks, h)
+}
+
+// connections reads `connections: {limit: 25, portal: 10}`.
+func (d *document) connections(path string, node *yaml.Node) {
+	budget := &graduate.Connections{}
+	d.mapping(path, node, func(key, path string, value *yaml.Node) {
+		n := d.count(path, value)
+		if key == limitKey {
+			budget.Limit = n
+			return
+		}
+		if budget.Roles == nil {
+			budget.Roles = map[string]int{}
+		}
+		budget.Roles[key] = n
+	})
+	d.group.Settings.Connections = budget
 }

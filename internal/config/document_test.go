@@ -34,7 +34,11 @@ func shop() *graduate.Group {
 			{Kind: graduate.HookPost, Name: "smoke", Host: "smoke-test"},
 			{Kind: graduate.HookAbort, Name: "undo", Role: "portal", Command: []string{"bin/rails", "db:rollback"}},
 		},
-		Settings: graduate.Settings{ReleaseTasks: "before", StartTimeout: 5 * time.Minute, PhaseTimeout: 4 * time.Minute, RunTimeout: time.Hour, History: 30},
+		Settings: graduate.Settings{
+			ReleaseTasks: "before", StartTimeout: 5 * time.Minute, PhaseTimeout: 4 * time.Minute, RunTimeout: time.Hour, History: 30,
+			Connections: &graduate.Connections{Limit: 25, Roles: map[string]int{"portal": 10, "mailer": 2}},
+			Ignore:      []string{"config:DEBUG", "portal/domains"},
+		},
 	}
 }
 
@@ -92,7 +96,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"second document", head + "---\n" + head, []string{"line 4: a second document begins here; a group is one document"}},
 		{"custom tag", head + "apps: !x {}\n", []string{"line 4: apps must be a mapping (key: value), not a mapping"}},
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, when: now}\n", []string{
-			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history`,
+			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback`,
 			`line 8: unknown field "when" in a hook; it may have name, app, run, host, timeout`,
 		}},
@@ -152,14 +156,43 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			"line 8: history must be between 1 and 1000, not 1001",
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			g, err := Parse([]byte(c.document))
-			require.Nil(t, g)
-			require.Equal(t, c.want, lines(err))
-			require.Equal(t, 1, graduate.ExitCode(err))
-			require.Equal(t, graduate.Invalid, graduate.CodeOf(err))
-		})
+		t.Run(c.name, func(t *testing.T) { requireLines(t, c.document, c.want) })
 	}
+}
+
+func TestParseReportsErrorsOfConnectionsAndIgnore(t *testing.T) {
+	for _, c := range []struct {
+		name, document string
+		want           []string
+	}{
+		{"connections", head + "apps: {a: {dev: x}}\nconnections:\n  a: -3\n  b: 2\n", []string{
+			"line 5: connections need a limit: how many there may be in all",
+			"line 6: connections.a must be a whole number of at least 1",
+			`line 7: connections: role "b" does not exist; the group has a`,
+		}},
+		{"a limit that is none", head + "connections: {limit: many}\n", []string{"line 4: connections.limit must be a whole number of at least 1"}},
+		{"too many connections", head + "connections: {limit: 1000001}\n", []string{"line 4: connections: limit must be between 1 and 1000000, not 1000001"}},
+		{"ignore", head + "apps: {a: {dev: x}}\nignore:\n  - a/config\n  - colours\n  - b/config:X\n  - a/config\n  - 'ports:'\n  - 'config:[a'\n  - 'config:a,b'\n", []string{
+			`line 7: ignore "colours": kind "colours" does not exist; it may be config, domains, tls, ports, resources, docker-options, mounts, services, networks, proxy, checks, scheduler`,
+			`line 8: ignore "b/config:X": role "b" does not exist; the group has a`,
+			`line 9: ignore "a/config" appears twice`,
+			`line 10: ignore "ports:" is not [ROLE/]KIND[:NAME], such as portal/config:DEBUG or domains`,
+			`line 11: ignore "config:[a": the name may have * for any text, and no open [ or \ at its end`,
+			`line 12: ignore "config:a,b" may have no comma and no control character; * stands for any text`,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) { requireLines(t, c.document, c.want) })
+	}
+}
+
+// requireLines makes sure that a document is refused with just these lines.
+func requireLines(t *testing.T, document string, want []string) {
+	t.Helper()
+	g, err := Parse([]byte(document))
+	require.Nil(t, g)
+	require.Equal(t, want, lines(err))
+	require.Equal(t, 1, graduate.ExitCode(err))
+	require.Equal(t, graduate.Invalid, graduate.CodeOf(err))
 }
 
 // lines is an error as the lines that a person sees.

@@ -45,6 +45,16 @@ func Format(g *graduate.Group) []byte {
 	if g.Settings.History != 0 {
 		root.Content = append(root.Content, text("history"), number(g.Settings.History))
 	}
+	if g.Settings.Connections != nil {
+		root.Content = append(root.Content, text("connections"), connectionsNode(g))
+	}
+	if len(g.Settings.Ignore) > 0 {
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, pattern := range g.Settings.Ignore {
+			list.Content = append(list.Content, text(pattern))
+		}
+		root.Content = append(root.Content, text("ignore"), list)
+	}
 	out, err := yaml.Dump(root, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
 	if err != nil {
 		panic(fmt.Sprintf("a tree of plain strings cannot be written as YAML: %v", err))
@@ -89,6 +99,15 @@ func hooksNode(g *graduate.Group) *yaml.Node {
 		if len(list.Content) > 0 {
 			node.Content = append(node.Content, text(string(kind)), list)
 		}
+	}
+	return node
+}
+
+func connectionsNode(g *graduate.Group) *yaml.Node {
+	budget := g.Settings.Connections
+	node := flow(text(limitKey), number(budget.Limit))
+	for _, role := range budgeted(g, budget) {
+		node.Content = append(node.Content, text(role), number(budget.Roles[role]))
 	}
 	return node
 }

@@ -36,6 +36,8 @@ func anyGroup() *rapid.Generator[*graduate.Group] {
 			g.Roles = append(g.Roles, anyRole(t, name, len(g.Roles), environments))
 		}
 		g.Hooks = anyHooks(t, g)
+		g.Settings.Connections = anyConnections(t, g)
+		g.Settings.Ignore = anyIgnore(t, g)
 		return g
 	})
 }
@@ -101,4 +103,41 @@ func anyWord() *rapid.Generator[string] {
 		}
 		return true
 	})
+}
+
+// anyConnections is a budget of some of the group's roles, or none.
+func anyConnections(t *rapid.T, g *graduate.Group) *graduate.Connections {
+	if rapid.Bool().Draw(t, "no budget") {
+		return nil
+	}
+	budget := &graduate.Connections{Limit: rapid.IntRange(1, maxConnections).Draw(t, "limit")}
+	for _, role := range RoleNames(g) {
+		if role != limitKey && rapid.Bool().Draw(t, "budgeted") {
+			if budget.Roles == nil {
+				budget.Roles = map[string]int{}
+			}
+			budget.Roles[role] = rapid.IntRange(1, maxConnections).Draw(t, "connections")
+		}
+	}
+	return budget
+}
+
+// anyIgnore is patterns that acknowledge differences; some of their names look like other YAML.
+func anyIgnore(t *rapid.T, g *graduate.Group) []string {
+	name := rapid.StringOf(rapid.SampledFrom([]rune("AZ_09*:# '\"{}&!|>%@`-?~=/.\u0085\u2028\ufeffé")))
+	pattern := rapid.Custom(func(t *rapid.T) string {
+		out := rapid.SampledFrom(graduate.DifferenceKinds()).Draw(t, "kind")
+		if len(g.Roles) > 0 && rapid.Bool().Draw(t, "of a role") {
+			out = rapid.SampledFrom(RoleNames(g)).Draw(t, "role") + "/" + out
+		}
+		if named := name.Draw(t, "name"); named != "" {
+			out += ":" + named
+		}
+		return out
+	})
+	patterns := rapid.SliceOfNDistinct(pattern, 0, 4, rapid.ID[string]).Draw(t, "ignore")
+	if len(patterns) == 0 {
+		return nil // as a document without the key is read
+	}
+	return patterns
 }

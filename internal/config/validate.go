@@ -5,22 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
-
-// maxKeep bounds how many graduations back versions are kept: their images have room on the disk.
-const maxKeep = 100
-
-// maxTimeout bounds every time-out: no wait is without an end.
-const maxTimeout = 24 * time.Hour
-
-// maxHistory bounds how many ended graduations are kept.
-const maxHistory = 1000
 
 // Problem is one thing that is wrong with a group.
 type Problem struct {
@@ -226,33 +216,6 @@ func (v *validator) command(path, what string, command []string) {
 		if strings.ContainsRune(word, 0) || !utf8.ValidString(word) {
 			v.add(path+"/run", "%s: %q is not text that a command may have", what, word)
 		}
-	}
-}
-
-// settings checks the values that graduate:set changes.
-func (v *validator) settings() {
-	s := v.group.Settings
-	if s.ReleaseTasks != "" && !slices.Contains(ReleaseTaskModes(), s.ReleaseTasks) {
-		v.add("release_tasks", "release tasks may be %s, not %q", strings.Join(ReleaseTaskModes(), ", "), s.ReleaseTasks)
-	}
-	if s.Keep < 0 || s.Keep > maxKeep {
-		v.add("keep", "keep must be between 1 and %d, not %d", maxKeep, s.Keep)
-	}
-	v.timeout("start_timeout", "start timeout", s.StartTimeout)
-	v.timeout("phase_timeout", "phase timeout", s.PhaseTimeout)
-	v.timeout("run_timeout", "run timeout", s.RunTimeout)
-	if s.History < 0 || s.History > maxHistory {
-		v.add("history", "history must be between 1 and %d, not %d", maxHistory, s.History)
-	}
-}
-
-// ReleaseTaskModes lists the values of the release-tasks setting.
-func ReleaseTaskModes() []string { return []string{"hold", "before", "skip"} }
-
-// timeout checks a duration; zero stands for the default.
-func (v *validator) timeout(path, what string, value time.Duration) {
-	if value != 0 && (value < time.Second || value > maxTimeout) {
-		v.add(path, "%s must be between 1s and 24h, not %s", what, FormatDuration(value))
 	}
 }
 

@@ -25,20 +25,21 @@ func (h *Host) closedDir() string { return filepath.Join(h.DataDir(), "closed") 
 // authLink is the user-auth trigger of this plugin.
 func (h *Host) authLink() string { return filepath.Join(h.Plugins, "graduate", "user-auth") }
 
-// closeTargets marks the targets of a run as closed.
+// closeTargets marks the targets of a run as closed. The trigger comes first and goes last: a mark without it would
+// keep nobody out, and the recovery of a run that was cut off in between would not be asked for.
 func (h *Host) closeTargets(r *graduate.Run) error {
 	return h.markClosed(func() error {
+		if err := os.Symlink("bin/graduate", h.authLink()); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		failpoint.Hit("close/link")
 		for _, a := range r.Apps {
 			if err := renameio.WriteFile(filepath.Join(h.closedDir(), a.Target), []byte(r.ID), 0o600); err != nil {
 				return err
 			}
 			failpoint.Hit("close/mark")
 		}
-		err := os.Symlink("bin/graduate", h.authLink())
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
-		return err
+		return nil
 	})
 }
 
@@ -54,8 +55,7 @@ func (h *Host) openTargets(r *graduate.Run) error {
 			}
 			failpoint.Hit("open/mark")
 		}
-		entries, err := os.ReadDir(h.closedDir())
-		if err != nil || len(entries) > 0 {
+		if left, err := h.sweepMarks(); left || err != nil {
 			return err
 		}
 		if err := os.Remove(h.authLink()); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -63,6 +63,23 @@ func (h *Host) openTargets(r *graduate.Run) error {
 		}
 		return nil
 	})
+}
+
+// sweepMarks tells whether an app is still marked. What a process left that died while it wrote a mark goes: no app's
+// name begins with a dot, and nobody else writes one under the lock.
+func (h *Host) sweepMarks() (left bool, err error) {
+	entries, err := os.ReadDir(h.closedDir())
+	if err != nil {
+		return false, err
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), ".") {
+			left = true
+		} else if err := os.Remove(filepath.Join(h.closedDir(), entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return left, nil
 }
 
 // markClosed changes the marks under a lock: the last run that ends must not take the trigger from one that begins.
@@ -76,6 +93,18 @@ func (h *Host) markClosed(change func() error) error {
 	}
 	defer lock.Close()
 	return change()
+}
+
+// ClosedApps lists the apps that are closed.
+func (h *Host) ClosedApps() []string {
+	entries, _ := os.ReadDir(h.closedDir())
+	var apps []string
+	for _, entry := range entries {
+		if h.ClosedBy(entry.Name()) != "" {
+			apps = append(apps, entry.Name())
+		}
+	}
+	return apps
 }
 
 // ClosedBy is the run that an app is closed for; empty where it is open.

@@ -2,12 +2,8 @@ package dokku
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -20,9 +16,12 @@ import (
 // coordinator had begun come to its end: a docker build that ends later would leave its image behind.
 func (h *Host) Adopt(ctx context.Context, r *graduate.Run) error {
 	for _, a := range r.Apps {
-		if err := h.lock(a.Target); err != nil {
+		if err := h.adopt(ctx, a.Target); err != nil {
 			return err
 		}
+	}
+	if err := endFrozen(ctx, r); err != nil {
+		return err
 	}
 	return h.endOrphans(ctx, r)
 }
@@ -73,19 +72,36 @@ func endOrphan(bounded context.Context, pid int) error {
 // Complete brings a deploy to its end that lost its coordinator after the release point. While its own process
 // lives it goes on by itself, as the journal tells it to; else the type is deployed once more, without a hold.
 func (h *Host) Complete(ctx context.Context, r *graduate.Run, a *graduate.App, process string, log io.Writer) error {
-	if err := h.awaitDeploys(ctx, r); err != nil {
+	if err := h.awaitDeploys(ctx, deployName{r, a.Target, process}); err != nil {
 		return err
 	}
 	left, err := h.unsettled(ctx, r, a, process)
-	if err != nil || len(left) == 0 {
+	if err != nil {
 		return err
+	}
+	defer h.tellOld(ctx, r, a, process)
+	if len(left) == 0 {
+		return nil
 	}
 	if err := h.redeploy(ctx, r, a, log, process); err != nil {
 		return &CommandError{"dokku's deploy", lastExclaim(r.Log(a.Target)), err}
 	}
 	failpoint.Hit("complete/deployed")
+	wait := h.computed("ps", a.Target, "stop-timeout-seconds", "30")
+	_, _ = h.docker(ctx, append([]string{"container", "stop", "--time=" + wait}, left...)...) // they may be at a request still
 	_, err = h.docker(ctx, append([]string{"container", "rm", "--force"}, left...)...)
 	return err
+}
+
+// tellOld tells the old containers of a process type to end that have been replaced. It is the last that scheduler-deploy
+// does: one that broke may have queued them for their retirement only, and a later deploy does not see them any more.
+func (h *Host) tellOld(ctx context.Context, r *graduate.Run, a *graduate.App, process string) {
+	before, _ := h.containersBefore(r, a)
+	for _, c := range before {
+		if c.Process == process && !slices.Contains(h.containerIDs(a.Target), c.ID) {
+			_, _ = h.docker(ctx, "container", "kill", "--signal=SIGTERM", c.ID) // it may have ended
+		}
+	}
 }
 
 // unsettled lists the run's containers of a process type which Dokku has not taken over; where there are none at
@@ -105,27 +121,11 @@ func (h *Host) unsettled(ctx context.Context, r *graduate.Run, a *graduate.App, 
 	return left, nil
 }
 
-// awaitDeploys waits until no deploy of the run is under way any more.
-func (h *Host) awaitDeploys(ctx context.Context, r *graduate.Run) error {
-	files, _ := filepath.Glob(filepath.Join(r.Dir, deploys, "*"))
-	for _, file := range files {
-		pid, _ := strconv.Atoi(filepath.Base(file))
-		want, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		if err := awaitProcess(ctx, pid, string(want)); err != nil {
-			return fmt.Errorf("waiting for the deploy in process %d: %w", pid, err)
-		}
-	}
-	return nil
-}
-
 // redeploy runs Dokku's deploy of a process type without a hold.
 func (h *Host) redeploy(ctx context.Context, r *graduate.Run, a *graduate.App, log io.Writer, process string) error {
 	_, err := command{
 		name: "plugn", args: []string{"trigger", "scheduler-deploy", "docker-local", a.Target, r.Tag(), process},
-		env: h.env(r, a), out: log, deployOf: r,
+		env: h.env(r, a), out: log, deployOf: &deployName{r, a.Target, process},
 	}.run(ctx)
 	return err
 }

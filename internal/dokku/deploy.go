@@ -70,20 +70,22 @@ func (h *Host) hasProcess(ctx context.Context, r *graduate.Run, a *graduate.App)
 // Deploy starts one process type through Dokku's scheduler (trigger scheduler-deploy SCHEDULER APP TAG TYPE).
 // Each container is held by our check-deploy, after Dokku's own check.
 func (h *Host) Deploy(ctx context.Context, r *graduate.Run, a *graduate.App, process string, log io.Writer) error {
-	return h.deploy(ctx, r, a, process, []string{EnvSocket + "=" + r.Socket, EnvJournal + "=" + r.Journal()}, log)
+	h.begins(r)
+	return h.deploy(ctx, r, a, process, []string{EnvSocket + "=" + r.Socket, EnvJournal + "=" + r.Journal(), EnvProcess + "=" + process}, log)
 }
 
 // deploy runs Dokku's scheduler-deploy in a process group that is noted: it outlives its coordinator.
 func (h *Host) deploy(ctx context.Context, r *graduate.Run, a *graduate.App, process string, env []string, log io.Writer) error {
 	cmd := exec.CommandContext(ctx, "plugn", "trigger", "scheduler-deploy", "docker-local", a.Target, r.Tag(), process)
-	cmd.Env = command{env: slices.Concat(h.env(r, a), env), deployOf: r}.environment()
+	name := &deployName{r, a.Target, process}
+	cmd.Env = command{env: slices.Concat(h.env(r, a), env), deployOf: name}.environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	failpoint.Hit("deploy/started")
-	if err := recordDeploy(r, cmd.Process.Pid); err != nil {
+	if err := name.record(cmd.Process.Pid); err != nil {
 		return errors.Join(err, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL), cmd.Wait())
 	}
 	err := cmd.Wait()

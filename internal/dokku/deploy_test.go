@@ -53,7 +53,7 @@ func TestADeployGetsTheRunsEnvironment(t *testing.T) {
 	require.NoError(t, file.Close())
 	require.Equal(t, "trigger scheduler-deploy docker-local portal graduate-"+f.run.ID+" web\n", f.read("bin/triggers"))
 	require.Equal(t, []string{
-		"DOKKU_PID=graduate-" + f.run.ID, "GRADUATE_JOURNAL=" + f.run.Journal(), "GRADUATE_REV=GIT_REV=abc", "GRADUATE_RUN=" + f.run.ID,
+		"DOKKU_PID=graduate-" + f.run.ID, "GRADUATE_JOURNAL=" + f.run.Journal(), "GRADUATE_PROCESS=web", "GRADUATE_REV=GIT_REV=abc", "GRADUATE_RUN=" + f.run.ID,
 		"GRADUATE_SOCKET=" + f.run.Socket, "GRADUATE_TAG=graduate-" + f.run.ID, "GRADUATE_TARGET=portal",
 	}, f.lines("log"))
 }

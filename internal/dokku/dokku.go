@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gofrs/flock"
-
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
@@ -26,9 +24,18 @@ type Host struct {
 	Plugins string
 	// Docker is the command of the Docker client.
 	Docker string
+	// NginxShape says why the switch cannot change an app's nginx configuration, HookScript why a host hook's script
+	// cannot be run: other packages know. Where they are nil, a survey does not tell.
+	NginxShape func(conf, app string) error
+	HookScript func(name string) error
+
+	engine  engine
+	machine machine
 
 	mu    sync.Mutex
-	locks []*flock.Flock
+	locks []deployLock
+	// begun is the run whose held deploys this process has begun.
+	begun string
 	// removed are the IDs of containers that were removed, and of their images.
 	removed []string
 }
@@ -43,6 +50,8 @@ func FromEnv() *Host {
 		Lib:     lib,
 		Plugins: cmp.Or(os.Getenv("PLUGIN_ENABLED_PATH"), filepath.Join(lib, "plugins", "enabled")),
 		Docker:  cmp.Or(os.Getenv("DOCKER_BIN"), "docker"),
+		engine:  engine{socket: engineSocket()},
+		machine: thisMachine,
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	EnvSocket  = "GRADUATE_SOCKET"  // the barrier
 	EnvJournal = "GRADUATE_JOURNAL" // decides where the coordinator is gone
 	EnvApp     = "GRADUATE_TARGET"  // the target app: triggers of other apps are not ours
+	EnvProcess = "GRADUATE_PROCESS" // the process type of a held deploy
 	EnvTag     = "GRADUATE_TAG"     // the image tag that deployed-app-image-tag answers
 	EnvRev     = "GRADUATE_REV"     // NAME=COMMIT for the candidates' environment
 	EnvID      = "GRADUATE_ID"      // the run's id again: in what the coordinator itself runs and in hooks, not in deploys
@@ -40,8 +41,8 @@ type command struct {
 	stdin io.Reader
 	// out gets everything that is printed; nil keeps it for the error.
 	out io.Writer
-	// deployOf is the run of which it is a deploy that goes on by itself when this process is gone.
-	deployOf *graduate.Run
+	// deployOf names the deploy that it is, one that goes on by itself when this process is gone.
+	deployOf *deployName
 }
 
 // environment is what the command gets. A deploy is not known as the coordinator's own: it goes on without it.

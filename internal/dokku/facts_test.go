@@ -1,6 +1,7 @@
 package dokku
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,9 @@ var templates = struct {
 }{commits: map[string]string{}}
 
 func TestMain(m *testing.M) {
+	if waitsAsACheck() {
+		return
+	}
 	var err error
 	if templates.dir, err = os.MkdirTemp("", "repositories-"); err != nil {
 		panic(err)
@@ -55,27 +59,31 @@ func running(t *testing.T) (*fixture, graduate.Facts) {
 	f.write("home/portal/CONTAINER.web.1", "c1\n")
 	f.write("home/portal/CONTAINER.worker.1", "c2")
 	f.inspect("sha256:1 true A=1 GIT_REV=old", "sha256:1 true A=1")
-	f.write("bin/trigger-ps-current-scale", `printf 'web=2\nworker=1\n'`)
+	f.write("lib/config/ps/portal/scale", "worker=1\nweb=2\n")
 	f.write("lib/config/git/portal/source-image", "img/a:v1\n")
 	f.write("lib/config/apps/portal/deploy-source", "docker-image\n")
 	f.write("lib/config/apps/portal/deploy-source-metadata", "img/a:v1")
 	f.write("lib/config/ports/portal/map-detected", "http:80:5000\nhttps:443:5000\n")
-	f.write("bin/trigger-config-export", `echo '{"A":"1","GIT_REV":"new"}'`)
+	f.write("lib/config/portal/ENV", "A=1\nGIT_REV=\"new\"\n")
 	return f, graduate.Facts{
 		App: "portal", Exists: true, Deployed: true, Image: "sha256:1", Artifact: "sha256:dev", Running: []string{"sha256:1"},
 		Revision: commit, Scheduler: "docker-local", Proxy: "nginx", ProxyEnabled: true, RevisionKey: "GIT_REV",
 		Config: map[string]string{"A": "1", "GIT_REV": "new"},
 		Scale:  []graduate.Process{{Type: "web", Count: 2}, {Type: "worker", Count: 1}},
 		Origin: graduate.Origin{SourceImage: "img/a:v1", DeploySource: "docker-image", DeployMetadata: "img/a:v1", Ports: "http:80:5000 https:443:5000"},
+		Around: graduate.Surroundings{
+			Own: map[string]bool{"A": true, "GIT_REV": true}, Vhosts: true, SourceTag: "img/a:v1",
+			Version: graduate.ImageFacts{ID: "sha256:1", Layers: []graduate.Layer{}},
+		},
 	}
 }
 
 // inspect is what Docker says of the containers: image, whether it runs, environment.
 func (f *fixture) inspect(containers ...string) {
 	var all []string
-	for _, text := range containers {
+	for n, text := range containers {
 		words := strings.Fields(text)
-		all = append(all, fmt.Sprintf(`{"Image": %q, "State": {"Running": %s}, "Config": {"Env": ["%s"]}}`, words[0], words[1], strings.Join(words[2:], `","`)))
+		all = append(all, fmt.Sprintf(`{"Id": "c%d", "Image": %q, "State": {"Running": %s}, "Config": {"Env": ["%s"]}}`, n+1, words[0], words[1], strings.Join(words[2:], `","`)))
 	}
 	f.write("bin/inspect", "["+strings.Join(all, ",")+"]")
 }
@@ -100,14 +108,18 @@ func TestFacts(t *testing.T) {
 		{"being deployed", func(f *fixture) { f.deploys("portal") }, func(w *graduate.Facts) { w.Deploying = true }},
 		{"held by this process", func(f *fixture) { require.NoError(t, f.lock("portal")) }, func(*graduate.Facts) {}},
 		{"another branch", func(f *fixture) { f.write("lib/config/git/--global/deploy-branch", "main") }, func(w *graduate.Facts) { w.Revision = "" }},
-		{"not deployed", func(f *fixture) { f.write("lib/config/common/portal/deployed", "false") }, func(w *graduate.Facts) { w.Deployed, w.Scale, w.Config = false, nil, nil }},
-		{"its image is lost", func(f *fixture) { f.write("bin/tags", "") }, func(w *graduate.Facts) { w.Deployed, w.Image, w.Artifact, w.Scale, w.Config = false, "", "", nil, nil }},
+		{"not deployed", func(f *fixture) { f.write("lib/config/common/portal/deployed", "false") }, func(w *graduate.Facts) { w.Deployed = false }},
+		{"its image is lost", func(f *fixture) { f.write("bin/tags", "") }, func(w *graduate.Facts) {
+			w.Deployed, w.Image, w.Artifact, w.Around.Version = false, "", "", graduate.ImageFacts{}
+		}},
 		{"half deployed", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:0 true A=1") }, func(w *graduate.Facts) { w.Running = []string{"sha256:1", "sha256:0"} }},
 		{"the configuration has changed", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:1 true A=0") }, func(w *graduate.Facts) { w.Drift = true }},
 		{"a container does not run", func(f *fixture) { f.inspect("sha256:1 true A=1", "sha256:1 false A=1") }, func(w *graduate.Facts) { w.Missing = true }},
 		{"a container is gone", func(f *fixture) { f.inspect("sha256:1 true A=1") }, func(w *graduate.Facts) { w.Missing = true }},
 		{"all containers are gone", func(f *fixture) { f.write("bin/fails", "container inspect") }, func(w *graduate.Facts) { w.Missing, w.Running = true, nil }},
-		{"no configuration", func(f *fixture) { f.write("bin/trigger-config-export", "") }, func(w *graduate.Facts) { w.Config = map[string]string{} }},
+		{"no configuration", func(f *fixture) { f.write("lib/config/portal/ENV", "") }, func(w *graduate.Facts) {
+			w.Config, w.Around.Own = map[string]string{}, map[string]bool{}
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, want := running(t)
@@ -125,9 +137,9 @@ func TestFactsOfWhatDoesNotAnswer(t *testing.T) {
 	got, err := f.Facts(t.Context(), "ws")
 	require.NoError(t, err)
 	require.Equal(t, graduate.Facts{App: "ws"}, got)
-	f.write("bin/trigger-config-export", "exit 1")
+	f.write("lib/config/portal/ENV", "A=1\nSECRET-of-portal\n")
 	_, err = f.Facts(t.Context(), "portal")
-	require.Error(t, err)
+	require.EqualError(t, err, "the config of portal cannot be read: its file is damaged; see dokku config:show portal")
 	f.write("bin/fails", "version")
 	_, err = f.Facts(t.Context(), "portal")
 	require.ErrorContains(t, err, "Docker does not answer (")
@@ -154,12 +166,19 @@ func TestPublishedPorts(t *testing.T) {
 		{"behind another command", "home/portal/DOCKER_OPTIONS_DEPLOY", `--health-cmd "pg_isready -p 5432" -p 80:80`, true},
 		{"with a quote that does not end", "home/portal/DOCKER_OPTIONS_DEPLOY", `--label x="y -p 80:80`, true},
 		{"of another phase", "home/portal/DOCKER_OPTIONS_RUN", "-p 8080:80", false},
+		{"of one process type", "lib/config/docker-options/portal/web.deploy", "-p 8080:80", true},
 		{"of another app", "home/ws/DOCKER_OPTIONS_DEPLOY", "-p 8080:80", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
 			f.write(c.file, c.text)
-			require.Equal(t, c.want, f.publishes("portal"))
+			require.Equal(t, c.want, f.dockerOptions("portal").published)
 		})
 	}
+}
+
+// Facts is the survey of one app.
+func (f *fixture) Facts(ctx context.Context, app string) (graduate.Facts, error) {
+	facts, err := f.Survey(ctx, []string{app})
+	return facts[app], err
 }

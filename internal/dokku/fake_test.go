@@ -33,6 +33,19 @@ case "$1 $2" in
   grep -q "^$last " tags || { echo "Error: No such image: $last" >&2; exit 1; }
   drop tags "$last" ;;
 "image inspect")
+  if [ "$3" != --format ]; then # as JSON, what there is of them
+    shift 2; out= failed=
+    for name; do
+      id=$(awk -v k="$name" '$1 == k { print $2 }' tags)
+      [ -n "$id" ] || { failed=1; continue; }
+      labels=
+      [ ! -f "artifact-$id" ] || labels="\"com.dokku.graduate.artifact\": \"$(cat "artifact-$id")\""
+      more=; [ ! -f "image-$id" ] || more=", $(cat "image-$id")"
+      out="$out${out:+,}{\"Id\": \"$id\", \"RepoTags\": [\"$name\"], \"Config\": {\"Labels\": {$labels}}$more}"
+    done
+    echo "[$out]"
+    exit "${failed:-0}"
+  fi
   case "$4" in
   *Entrypoint*) cat entrypoint ;;
   *builder-type*) cat builder ;;
@@ -44,9 +57,15 @@ case "$1 $2" in
   while [ "$1" != --tag ]; do shift; done
   drop tags "$2"; echo "$2 sha256:built" >>tags ;;
 "container create") echo c0 ;;
+"image history") cat "history-$last" ;;
 "container cp")
+  if [ "$3" = --follow-link ]; then
+    from="image/${4#*:}"
+    [ -e "$from" ] || { echo "Error: Could not find the file" >&2; exit 1; }
+    exec tar -C "$(dirname "$from")" -ch "$(basename "$from")"
+  fi
   from="image/${3#*:}"
-  [ -e "$from" ] || { echo "Error: Could not find the file" >&2; exit 1; }
+  [ -e "$from" ] || { cat no-such-file >&2 2>/dev/null || echo "Error: Could not find the file" >&2; exit 1; }
   cp "$from" "$4" ;;
 "container ls")
   case "$*" in *container-type=run*) kind=run ;; *) kind= ;; esac

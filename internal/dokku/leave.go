@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // leaveRunning runs a command after the release point. When the context ends it is not waited for any more, but
@@ -34,7 +36,7 @@ func (c command) leaveRunning(ctx context.Context) (string, error) {
 		return "", &CommandError{c.name + " " + first(c.args), "", errors.Join(err, stdout.Close(), stderr.Close())}
 	}
 	if c.deployOf != nil {
-		_ = recordDeploy(c.deployOf, cmd.Process.Pid) // who comes after us waits for it
+		_ = c.deployOf.record(cmd.Process.Pid) // who comes after us waits for it
 	}
 	result := make(chan error, 1)
 	go func() { result <- cmd.Wait() }()
@@ -47,13 +49,13 @@ func (c command) leaveRunning(ctx context.Context) (string, error) {
 	}
 }
 
-// unnamedFile is a file that is gone with its last reader and writer.
+// unnamedFile is a file in memory, gone with its last reader and writer, whoever is killed.
 func unnamedFile() (*os.File, error) {
-	file, err := os.CreateTemp("", "graduate-out-")
+	fd, err := unix.MemfdCreate("graduate-out", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, err
+		return nil, os.NewSyscallError("memfd_create", err)
 	}
-	return file, os.Remove(file.Name())
+	return os.NewFile(uintptr(fd), "graduate-out"), nil
 }
 
 // contents reads a file from its beginning and closes it.

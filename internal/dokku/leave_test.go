@@ -23,7 +23,7 @@ func TestACommandAfterTheReleasePointIsNotCutOff(t *testing.T) {
 	late := errors.New("late")
 	ctx, cancel := context.WithCancelCause(graduate.LeaveRunning(t.Context()))
 	r := &graduate.Run{Dir: dir}
-	deploy := command{name: "sh", args: []string{"-c", `echo up >"$1"; read -r go <"$2"; echo more; echo more >&2; echo ended >"$1"`, "deploy", up, down}, deployOf: r}
+	deploy := command{name: "sh", args: []string{"-c", `echo up >"$1"; read -r go <"$2"; echo more; echo more >&2; echo ended >"$1"`, "deploy", up, down}, deployOf: &deployName{r, "portal", "web"}}
 	result := make(chan error, 1)
 	go func() {
 		_, err := deploy.run(ctx)
@@ -37,7 +37,7 @@ func TestACommandAfterTheReleasePointIsNotCutOff(t *testing.T) {
 
 	waited := make(chan error, 1)
 	host := &Host{}
-	go func() { waited <- host.awaitDeploys(t.Context(), r) }()
+	go func() { waited <- host.awaitDeploys(t.Context(), deployName{r, "portal", "worker"}) }()
 	require.NoError(t, os.WriteFile(down, []byte("go\n"), 0))
 	require.Equal(t, "ended\n", read(t, up))
 	require.NoError(t, <-waited)

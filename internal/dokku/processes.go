@@ -17,80 +17,72 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// deploys is the folder of a run that names its deploys.
-const deploys = "deploys"
-
-// recordDeploy notes a deploy, so that whoever comes after a dead coordinator can wait for it.
-func recordDeploy(r *graduate.Run, pid int) error {
-	dir := filepath.Join(r.Dir, deploys)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	started, err := startTime(pid)
-	if err != nil {
-		return nil // it has ended already
-	}
-	return os.WriteFile(filepath.Join(dir, strconv.Itoa(pid)), []byte(started), 0o600)
-}
-
 // killProcesses ends everything that works for the run, and returns when it has ended. A process group would not
 // do: GNU parallel, through which Dokku starts containers, gives each job a group of its own, and a job that
 // outlives the rest would start its container after all have been removed. They are known by their environment.
 // All are frozen before the first is killed: a shell that outlives its child would run its trap, in which Dokku
 // queues the container for retirement.
 func killProcesses(ctx context.Context, r *graduate.Run) error {
-	frozen := map[int]bool{}
-	for more := true; more; {
-		more = false
-		for _, pid := range processesWith(EnvRun+"="+r.ID, EnvID+"="+r.ID) {
-			if !frozen[pid] {
-				frozen[pid], more = true, true
-				_ = syscall.Kill(pid, syscall.SIGSTOP)
-			}
-		}
-	}
-	for pid := range frozen {
-		started, err := startTime(pid)
-		if err != nil {
-			continue // it has ended by itself
-		}
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-		if err := awaitProcess(ctx, pid, started); err != nil {
-			return fmt.Errorf("process %d of the graduation does not end: %w", pid, err)
-		}
-	}
-	return nil
+	f := frozen{}
+	f.freezeAll(func() map[int]string {
+		return startedWhere(func(pid int) bool { return hasVariables(pid, EnvRun+"="+r.ID) || hasVariables(pid, EnvID+"="+r.ID) })
+	})
+	return f.kill(ctx)
 }
 
 // processesWith lists the processes that have one of some variables in their environment. Those of root, such as
 // Dokku's health checker, cannot be read; they end by themselves, with the container that they ask.
 func processesWith(variables ...string) []int {
+	return processesWhere(func(pid int) bool {
+		return slices.ContainsFunc(variables, func(v string) bool { return hasVariables(pid, v) })
+	})
+}
+
+// processesWhere lists the processes of a certain kind, but not this one.
+func processesWhere(is func(pid int) bool) []int {
 	var found []int
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+	paths, _ := filepath.Glob("/proc/[0-9]*")
 	for _, path := range paths {
-		environ, err := os.ReadFile(path)
-		if err != nil || !slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return slices.Contains(variables, string(v)) }) {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && pid != os.Getpid() {
+		if pid, err := strconv.Atoi(filepath.Base(path)); err == nil && pid != os.Getpid() && is(pid) {
 			found = append(found, pid)
 		}
 	}
 	return found
 }
 
+// hasVariables tells whether a process has all of some variables in its environment.
+func hasVariables(pid int, variables ...string) bool {
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return false
+	}
+	words := bytes.Split(environ, []byte{0})
+	return !slices.ContainsFunc(variables, func(v string) bool {
+		return !slices.ContainsFunc(words, func(word []byte) bool { return string(word) == v })
+	})
+}
+
 // startTime is when a process started, in the kernel's clock ticks since boot: with it a reused PID is told apart.
 func startTime(pid int) (string, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields, err := stat(pid)
 	if err != nil {
 		return "", err
+	}
+	return fields[19], nil // field 22 of proc(5)
+}
+
+// stat is /proc/PID/stat from its third field on.
+func stat(pid int) ([]string, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
 	}
 	// The command's name stands in brackets, and may have some itself.
 	fields := strings.Fields(string(data)[strings.LastIndexByte(string(data), ')')+1:])
 	if len(fields) < 20 {
-		return "", fmt.Errorf("/proc/%d/stat is too short", pid)
+		return nil, fmt.Errorf("/proc/%d/stat is too short", pid)
 	}
-	return fields[19], nil // field 22 of proc(5)
+	return fields, nil
 }
 
 // awaitProcess waits for the end of a process that is no child of ours, by its pidfd.

@@ -115,7 +115,7 @@ func (h *Host) Finish(ctx context.Context, r *graduate.Run, a *graduate.App) err
 	}
 	// A clean-up that is tried again late finds the target with another version, whose files are not ours.
 	if tag, ok := tags[r.Tag()]; !ok || tags["latest"] == tag {
-		if err := h.putBack(r, a); err != nil {
+		if err := errors.Join(h.takeOverStagedFiles(r, a), h.putBack(r, a)); err != nil {
 			return err
 		}
 		failpoint.Hit("finish/put-back")

@@ -109,6 +109,13 @@ func TestFinishLeavesOneTagAndNothingOfTheRun(t *testing.T) {
 	f.write("bin/tags", "dokku/portal:latest sha256:built\n"+f.tag("portal")+" sha256:built\n")
 	f.write(f.underWay(f.procfile())+".missing", "")
 	f.write(f.underWay(f.appJSON()), "{}")
+	// Their deploy was cut off in its core-post-deploy.
+	checks, sigil := "lib/data/scheduler-docker-local/portal/CHECKS", "lib/data/nginx-vhosts/app-portal/nginx.conf.sigil"
+	f.write(checks, "/old\n")
+	f.write(f.underWay(checks), "/new\n")
+	f.write(sigil, "the old template")
+	f.write(f.underWay(sigil)+".missing", "")
+	f.write(checks+".another", "")
 	temporary := filepath.Join(os.TempDir(), "dokku-graduate-"+f.run.ID+"-x")
 	require.NoError(t, os.MkdirAll(temporary, 0o700))
 	require.NoError(t, os.MkdirAll(filepath.Dir(f.run.Socket), 0o700))
@@ -119,6 +126,10 @@ func TestFinishLeavesOneTagAndNothingOfTheRun(t *testing.T) {
 		require.Equal(t, "dokku/portal:latest sha256:built\n", f.read("bin/tags"))
 		require.Equal(t, ownAppJSON, f.read(f.appJSON()))
 		require.Empty(t, f.tree("lib/data/ps/portal")["lib/data/ps/portal/Procfile"])
+		require.Equal(t, "/new\n", f.read(checks), "the version's own file counts")
+		require.NoFileExists(t, filepath.Join(f.dir, sigil), "the version has none")
+		require.Len(t, f.tree("lib/data/nginx-vhosts/app-portal"), 1, "the folder")
+		require.Len(t, f.tree("lib/data/scheduler-docker-local/portal"), 3, "the folder, CHECKS, and what another deploy has staged")
 		require.NoDirExists(t, temporary)
 		require.NoDirExists(t, filepath.Dir(f.run.Socket))
 		entries, err := os.ReadDir(f.run.Dir)
@@ -164,11 +175,16 @@ func TestCompleteDeploysAgainWhatIsMissing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
 			f.write("bin/containers", strings.ReplaceAll(c.containers, "RUN", f.run.ID))
+			f.write("home/portal/CONTAINER.web.1", "old-web")
+			f.write("home/portal/CONTAINER.worker.1", "old-worker")
+			require.NoError(t, f.Close(t.Context(), f.run))
 			f.write("home/portal/CONTAINER.web.1", "c1")
 			require.NoError(t, f.Complete(t.Context(), f.run, f.app, "web", io.Discard))
 			require.Equal(t, c.want, strings.Count(f.read("bin/triggers"), "scheduler-deploy docker-local portal graduate-"+f.run.ID+" web"))
 			require.NotContains(t, f.read("bin/containers"), "c2")
 			require.Equal(t, strings.Contains(c.containers, "c1"), strings.Contains(f.read("bin/containers"), "c1"))
+			require.Equal(t, 1, strings.Count(f.read("bin/calls"), "container kill --signal=SIGTERM old-web"), "what it has replaced")
+			require.NotContains(t, f.read("bin/calls"), "SIGTERM old-worker")
 		})
 	}
 }

@@ -186,14 +186,30 @@ func (h *Host) removeOthers(app string, before map[string]fs.FileMode) error {
 	return nil
 }
 
-// restoreTags gives the app the image tags that it had, and no others.
-func (h *Host) restoreTags(ctx context.Context, r *graduate.Run, a *graduate.App) error {
+// Overtaken tells whether a target has another version by now than the run's or the one before it.
+func (h *Host) Overtaken(ctx context.Context, r *graduate.Run, a *graduate.App) bool {
+	before, err := h.imagesBefore(r, a)
+	if err != nil {
+		return true // what is not known is left to a person
+	}
+	now, err := h.tags(ctx, a.Target)
+	return err != nil || now["latest"] != before["latest"] && now["latest"] != now[r.Tag()]
+}
+
+// imagesBefore are the image tags that an app had before the run.
+func (h *Host) imagesBefore(r *graduate.Run, a *graduate.App) (images, error) {
 	data, err := os.ReadFile(filepath.Join(h.snapshotDir(r), a.Target+".images.json"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var before images
-	if err := json.Unmarshal(data, &before); err != nil {
+	return before, json.Unmarshal(data, &before)
+}
+
+// restoreTags gives the app the image tags that it had, and no others.
+func (h *Host) restoreTags(ctx context.Context, r *graduate.Run, a *graduate.App) error {
+	before, err := h.imagesBefore(r, a)
+	if err != nil {
 		return err
 	}
 	now, err := h.tags(ctx, a.Target)

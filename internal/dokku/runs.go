@@ -1,6 +1,9 @@
 package dokku
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -61,4 +64,17 @@ func (h *Host) Alive(id string) bool {
 		_ = lock.Close()
 	}
 	return !ok
+}
+
+// AwaitRun waits until a run has no living coordinator any more. It shares the lock, as whoever only looks does.
+func (h *Host) AwaitRun(ctx context.Context, id string) error {
+	lock := flock.New(filepath.Join(h.RunDir(id), "lock"), flock.SetFlag(os.O_RDONLY))
+	err := await(ctx, lock, lock.RLock)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // its folder was removed since
+	}
+	if err != nil {
+		return err
+	}
+	return lock.Close()
 }

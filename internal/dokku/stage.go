@@ -230,11 +230,18 @@ func (h *Host) filesOfImage(ctx context.Context, r *graduate.Run, a *graduate.Ap
 		_, err := h.docker(ctx, "container", "cp", id+":"+filepath.Join("/", folder, name), to)
 		// A file that is not in the image is not in the version either. One that is there by now was copied: for
 		// others than root docker fails when it sets the owner.
-		if err != nil && !exists(to) && !strings.Contains(strings.ToLower(err.Error()), "could not find the file") {
+		if err != nil && !exists(to) && !isNoSuchFile(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// isNoSuchFile tells whether a container has no file of that name. Docker's client says so in words only: from version
+// 23 on those of the daemon, before in its own.
+func isNoSuchFile(err error) bool {
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "could not find the file") || strings.Contains(text, "no such container:path")
 }
 
 // exists tells whether there is a file.

@@ -125,3 +125,11 @@ func TestAFileThatCannotBeCopiedIsSaid(t *testing.T) {
 	f.write("bin/fails", "container cp")
 	require.Error(t, f.Stage(t.Context(), f.run, f.app, io.Discard))
 }
+
+// Debian 12 has such a client.
+func TestAFileThatAnImageLacksIsNoFaultWithAnOlderClientEither(t *testing.T) {
+	f := stageable(t)
+	f.write("bin/builder", "")
+	f.write("bin/no-such-file", "Error: No such container:path: c0:/app/Procfile\n")
+	require.NoError(t, f.Stage(t.Context(), f.run, f.app, io.Discard))
+}

@@ -54,17 +54,3 @@ func (h *Host) Supersede(ctx context.Context, r *graduate.Run) error {
 	}
 	return errors.Join(h.removeStagedFiles(r), os.RemoveAll(filepath.Join(r.Dir, "proxy")), h.clean(r), h.openTargets(r))
 }
-
-// removeStagedFiles removes the files that Dokku keeps for a deploy under way (NAME.$DOKKU_PID).
-func (h *Host) removeStagedFiles(r *graduate.Run) error {
-	var errs []error
-	for _, a := range r.Active() {
-		for _, place := range h.places(a.Target) {
-			files, _ := filepath.Glob(filepath.Join(place, "*."+pid(r)+"*"))
-			for _, file := range files {
-				errs = append(errs, os.Remove(file))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}

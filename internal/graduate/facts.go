@@ -1,5 +1,7 @@
 package graduate
 
+import "time"
+
 // Facts is what a plan has to know of an app.
 type Facts struct {
 	App    string
@@ -39,4 +41,79 @@ type Facts struct {
 	Locked bool
 	// Stopped tells that a person stopped the app (ps:stop).
 	Stopped bool
+	// Around is what belongs to the app rather than to its version. Only a survey fills it in.
+	Around Surroundings
+}
+
+// Surroundings is what an app has around its version: what graduate:plan compares between environments.
+type Surroundings struct {
+	// Own are the config keys that the app itself has; the others of Facts.Config are the server's (config:set --global).
+	Own map[string]bool
+	// Domains in their order; Vhosts tells that the app uses them (domains:enable).
+	Domains []string
+	Vhosts  bool
+	// TLS tells that the app has a certificate.
+	TLS bool
+	// Ports are the port maps, as ports:report prints them ("http:80:5000").
+	Ports []string
+	// Resources by process type (_default_ for all): "limit memory" => "512m", "reserve cpu" => "1".
+	Resources map[string]map[string]string
+	// DockerOptions by phase (build, deploy, run), mounts and links of services left out.
+	DockerOptions map[string][]string
+	// Mounts are the storage mounts "HOST:CONTAINER", Services the linked services "postgres shop-db".
+	Mounts   []string
+	Services []string
+	// Networks are "attach-post-create NAME", "initial-network NAME" and the like.
+	Networks []string
+	// ChecksSkipped lists the process types whose checks are skipped; ChecksWait is the app's own checks settings in words.
+	ChecksSkipped string
+	ChecksWait    map[string]string
+	// CustomNginx tells that the app's nginx file has a shape that the switch does not know (a template of its own).
+	CustomNginx bool
+	// Version is what the app's image says of itself.
+	Version ImageFacts
+	// Procfile maps a process type to its command; AppJSON is the file as it is stored, nil where there is none.
+	Procfile map[string]string
+	AppJSON  []byte
+	// Memory is what the app's containers of each process type use now, in bytes, one container each.
+	Memory map[string]int64
+	// SourceTag is the image's name with which it was deployed (git:from-image), such as "shop/portal:latest".
+	SourceTag string
+}
+
+// ImageFacts is what there is to say of an image.
+type ImageFacts struct {
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+	// Size in bytes, all layers together.
+	Size int64 `json:"bytes"`
+	// Layers are the content digests of its layers with their sizes in bytes, the lowest first.
+	Layers []Layer `json:"-"`
+}
+
+// Layer is one layer of an image. Size is 0 where it is not known.
+type Layer struct {
+	ID   string
+	Size int64
+}
+
+// Server is what a plan has to know of the machine.
+type Server struct {
+	// MemoryFree and DiskFree are bytes that new containers and images can have; -1 where it cannot be told.
+	MemoryFree int64
+	DiskFree   int64
+	// Running is the graduation of the group that is under way; empty where there is none.
+	Running string
+	// Hosts are the host hooks' scripts that cannot be run, with why.
+	Hosts map[string]string
+}
+
+// Range is what lies between two commits.
+type Range struct {
+	Commits []Commit
+	// Count counts all of them, also those beyond the limit.
+	Count int
+	// Backwards tells that from is the newer one, Unrelated that neither is an ancestor of the other; Known that the
+	// repository has both.
+	Backwards, Unrelated, Known bool
 }

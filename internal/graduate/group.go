@@ -110,6 +110,17 @@ type Settings struct {
 	RunTimeout time.Duration `json:"run_timeout,omitempty"`
 	// History is how many ended graduations are kept, with their logs.
 	History int `json:"history,omitempty"`
+	// Connections is the budget of database connections; nil where there is none.
+	Connections *Connections `json:"connections,omitempty"`
+	// Ignore acknowledges differences between environments that are meant: [ROLE/]KIND[:NAME], with * in NAME.
+	Ignore []string `json:"ignore,omitempty"`
+}
+
+// Connections is how many database connections there may be in all, and how many a generation of each role opens.
+// During a graduation two generations are up at once.
+type Connections struct {
+	Limit int            `json:"limit"`
+	Roles map[string]int `json:"roles,omitempty"`
 }
 
 // Deadline is the hook's time-out with the default filled in.
@@ -158,6 +169,20 @@ func (g *Group) Role(name string) *Role {
 		}
 	}
 	return nil
+}
+
+// RemoveRole removes a role, and what the settings say of it.
+func (g *Group) RemoveRole(name string) {
+	g.Roles = slices.DeleteFunc(g.Roles, func(r Role) bool { return r.Name == name })
+	if c := g.Settings.Connections; c != nil {
+		if delete(c.Roles, name); len(c.Roles) == 0 {
+			c.Roles = nil
+		}
+	}
+	g.Settings.Ignore = slices.DeleteFunc(g.Settings.Ignore, func(pattern string) bool {
+		ignore, err := ParseIgnore(pattern)
+		return err == nil && ignore.Role == name
+	})
 }
 
 // HooksOf lists the hooks of one kind in their order.

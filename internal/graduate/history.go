@@ -59,9 +59,16 @@ func Tell(events []Event) History {
 	return h
 }
 
+// Unstable tells that a run stopped for a person at its release point, before every app had moved to the new version: a
+// restart of the server would start some apps in it and some in the old one.
+func (h History) Unstable() bool {
+	return h.Outcome != nil && h.Outcome.State == OutcomeNeedsPerson && h.Released && h.Forward == Release
+}
+
 // Resume is the state from which a run that nobody drives has to be completed: back before the release record,
-// forward after it, and at its clean-up where that is all that is left. ok is false where there is nothing to complete. A run that stopped for a person after its release
-// point is stable, and taken up only when a person asks for it.
+// forward after it, and at its clean-up where that is all that is left. ok is false where there is nothing to complete.
+// A run that stopped for a person after its release point is taken up only when somebody asks for it: a person, or
+// whoever finds it half-way (Unstable).
 func (h History) Resume(asked bool) (state State, ok bool) {
 	switch {
 	case h.Left != "" && h.Outcome != nil && h.Outcome.State == OutcomeLive:

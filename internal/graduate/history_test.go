@@ -6,10 +6,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// stories are what the events of a journal are made of.
+func stories() (run Event, state func(State) Event, outcome func(string) Event) {
+	return Event{Type: EventRun, Plan: &Run{ID: "01j"}},
+		func(s State) Event { return Event{Type: EventState, State: string(s)} },
+		func(name string) Event { return Event{Type: EventOutcome, State: name} }
+}
+
 func TestHowARunIsCompleted(t *testing.T) {
-	run := Event{Type: EventRun, Plan: &Run{ID: "01j"}}
-	state := func(s State) Event { return Event{Type: EventState, State: string(s)} }
-	outcome := func(name string) Event { return Event{Type: EventOutcome, State: name} }
+	run, state, outcome := stories()
 	for _, c := range []struct {
 		name   string
 		events []Event
@@ -38,6 +43,34 @@ func TestHowARunIsCompleted(t *testing.T) {
 	asked, ok := Tell([]Event{run, state(Release), state(Settle), outcome(OutcomeNeedsPerson)}).Resume(true)
 	require.True(t, ok, "a person asked for it")
 	require.Equal(t, Settle, asked)
+}
+
+func TestWhichStoppedRunsAreHalfWay(t *testing.T) {
+	run, state, outcome := stories()
+	for _, c := range []struct {
+		name   string
+		events []Event
+		want   bool
+	}{
+		{"at the release point", []Event{run, state(Release), outcome(OutcomeNeedsPerson)}, true},
+		{"after a way back that was not taken", []Event{run, state(Release), state(Revert), outcome(OutcomeNeedsPerson)}, true},
+		{"a recovery failed there, too", []Event{run, state(Release), outcome(OutcomeNeedsPerson), state(Release), outcome(OutcomeNeedsPerson)}, true},
+		{"nobody has stopped it yet", []Event{run, state(Release)}, false},
+		{"all apps have moved", []Event{run, state(Release), state(Settle), state(Revert), outcome(OutcomeNeedsPerson)}, false},
+		{"it was taken back", []Event{run, state(Release), state(Revert), outcome(OutcomeRolledBack)}, false},
+		{"an abort that failed", []Event{run, state(Switch), state(Aborting), outcome(OutcomeNeedsPerson)}, false},
+		{"live", []Event{run, state(Release), state(Settle), state(Finish), outcome(OutcomeLive)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := Tell(c.events)
+			require.Equal(t, c.want, h.Unstable())
+			if c.want {
+				at, ok := h.Resume(true)
+				require.True(t, ok)
+				require.Equal(t, Release, at, "forward")
+			}
+		})
+	}
 }
 
 func TestWhatAJournalTells(t *testing.T) {

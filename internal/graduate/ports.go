@@ -31,6 +31,9 @@ type Platform interface {
 	Watch(ctx context.Context, r *Run, lost func(container string))
 	// Lost finds a held candidate whose container does not run; nil where all do.
 	Lost(ctx context.Context, held []Candidate) (*Candidate, error)
+	// Spare keeps the container of a candidate whose held check was lost: the platform takes a check that is killed for
+	// one that has failed, and would remove it. The deploy is ended instead; Complete makes it once more.
+	Spare(ctx context.Context, r *Run, c Candidate) error
 	// Promote moves image tags, git refs and properties of the target to the new version.
 	Promote(ctx context.Context, r *Run, a *App) error
 	// Complete brings the deploy of a process type to its end after the release point, where the one that was
@@ -84,9 +87,10 @@ type Barrier interface {
 	Seal()
 	// Release lets the candidates of one process type of an app go.
 	Release(k Key)
-	// OnLost sets what is called when a candidate goes away while it waits.
+	// OnLost sets what is called when a candidate goes away while it waits, or before it has gone on as it was told.
+	// It is called at once: whoever waits for the candidate's check takes its end for a failure.
 	OnLost(func(Candidate))
-	// Close ends the barrier: whoever still waits is turned back.
+	// Close ends the barrier: whoever still waits is turned back, or decides by itself after the release point.
 	Close() error
 }
 

@@ -15,6 +15,9 @@ type Record struct {
 	From  string `json:"from"`
 	To    string `json:"to"`
 	User  string `json:"user"`
+	// Plan is the id of the plan that was acted on, Forced what it would have refused.
+	Plan   string   `json:"plan_id,omitempty"`
+	Forced []string `json:"forced,omitempty"`
 	// PID is the process that drives the run, or did so last.
 	PID      int        `json:"pid"`
 	Started  time.Time  `json:"started_at"`
@@ -45,7 +48,7 @@ func RecordOf(h History, alive bool) Record {
 	r := h.Run
 	out := Record{
 		ID: r.ID, Kind: cmp.Or(r.Kind, KindGraduate), Group: r.Group, From: r.From, To: r.To, User: r.User,
-		Started: r.Started, Status: StatusAbandoned, Left: h.Left,
+		Started: r.Started, Status: StatusAbandoned, Left: h.Left, Plan: r.PlanID, Forced: r.Forced,
 	}
 	if alive {
 		out.Status = StatusRunning

@@ -26,6 +26,9 @@ type Run struct {
 	Undoes string `json:"undoes,omitempty"`
 	// Cause says why a rollback was begun without a person: what failed after the release point.
 	Cause string `json:"cause,omitempty"`
+	// PlanID is the plan that was shown or asked for; Forced are the codes of its findings that --force let pass.
+	PlanID string   `json:"plan_id,omitempty"`
+	Forced []string `json:"forced,omitempty"`
 	// Apps are the roles in the group's order, those that are skipped included.
 	Apps     []*App   `json:"apps"`
 	Hooks    []Hook   `json:"hooks"`
@@ -79,6 +82,14 @@ type Candidate struct {
 	// IP and Port are where it listens; Port is empty for processes that do not.
 	IP   string `json:"ip"`
 	Port string `json:"port,omitempty"`
+	// Deploy are the processes of the platform that wait for its check, the nearest first; empty where there are none.
+	Deploy []Proc `json:"deploy,omitempty"`
+}
+
+// Proc is a process, and when it started: a PID that is used again is told apart.
+type Proc struct {
+	PID     int    `json:"pid"`
+	Started string `json:"started"`
 }
 
 // Address is host:port of a candidate that listens, or its host.

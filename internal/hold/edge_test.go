@@ -50,18 +50,18 @@ func TestWhatAClientUnderstands(t *testing.T) {
 		name, says string
 		want       answer
 	}{
-		{"go on", `{"version":1,"action":"go-on"}`, answer{GoOn, ""}},
-		{"turn back", `{"version":1,"action":"turn-back","reason":"x"}`, answer{TurnBack, "x"}},
+		{"go on", `{"version":2,"action":"go-on"}`, answer{GoOn, ""}},
+		{"turn back", `{"version":2,"action":"turn-back","reason":"x"}`, answer{TurnBack, "x"}},
 		{"nothing: the coordinator was killed", "", answer{Gone, "the coordinator ended"}},
-		{"half an answer", `{"version":1,"action":"go-`, answer{Gone, "the coordinator ended"}},
+		{"half an answer", `{"version":2,"action":"go-`, answer{Gone, "the coordinator ended"}},
 		{"garbage", "garbage", answer{Gone, "the coordinator ended"}},
-		{"another protocol", `{"version":2,"action":"go-on"}`, answer{TurnBack, "the coordinator speaks another protocol (version 2)"}},
-		{"an action that is never sent", `{"version":1,"action":"gone"}`, answer{TurnBack, "the coordinator speaks another protocol (version 1)"}},
-		{"no action", `{"version":1}`, answer{TurnBack, "the coordinator speaks another protocol (version 1)"}},
+		{"another protocol", `{"version":1,"action":"go-on"}`, answer{TurnBack, "the coordinator speaks another protocol (version 1)"}},
+		{"an action that is never sent", `{"version":2,"action":"gone"}`, answer{TurnBack, "the coordinator speaks another protocol (version 2)"}},
+		{"no action", `{"version":2}`, answer{TurnBack, "the coordinator speaks another protocol (version 2)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			socket := coordinator(t, func(conn net.Conn) { _, _ = io.WriteString(conn, c.says) })
-			action, reason := Arrive(socket, "01j", candidate("portal", "web", 1))
+			action, reason, _ := Arrive(socket, "01j", candidate("portal", "web", 1))
 			require.Equal(t, c.want, answer{action, reason})
 		})
 	}
@@ -72,7 +72,7 @@ func TestACoordinatorThatEndsLaterIsGone(t *testing.T) {
 	socket := coordinator(t, func(net.Conn) { <-end })
 	answers := make(chan Action, 1)
 	go func() {
-		action, _ := Arrive(socket, "01j", candidate("portal", "web", 1))
+		action, _, _ := Arrive(socket, "01j", candidate("portal", "web", 1))
 		answers <- action
 	}()
 	close(end)
@@ -81,7 +81,7 @@ func TestACoordinatorThatEndsLaterIsGone(t *testing.T) {
 
 func TestNoCoordinatorIsGone(t *testing.T) {
 	dir := t.TempDir()
-	action, reason := Arrive(filepath.Join(dir, "s"), "01j", candidate("portal", "web", 1))
+	action, reason, _ := Arrive(filepath.Join(dir, "s"), "01j", candidate("portal", "web", 1))
 	require.Equal(t, Gone, action)
 	require.Contains(t, reason, "no such file")
 
@@ -92,7 +92,7 @@ func TestNoCoordinatorIsGone(t *testing.T) {
 	defer os.Remove(path)
 	listener.SetUnlinkOnClose(false)
 	require.NoError(t, listener.Close())
-	action, reason = Arrive(path, "01j", candidate("portal", "web", 1))
+	action, reason, _ = Arrive(path, "01j", candidate("portal", "web", 1))
 	require.Equal(t, Gone, action)
 	require.Contains(t, reason, "connection refused")
 }
@@ -101,7 +101,7 @@ func TestWhoSaysNothingIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewServer(func(graduate.Candidate) { t.Error("somebody arrived") })
 		s.run = "01j"
-		for _, said := range []string{"", `{"version":1,`} {
+		for _, said := range []string{"", `{"version":2,`} {
 			ours, theirs := net.Pipe()
 			go s.serve(ours)
 			began := time.Now()
@@ -139,7 +139,7 @@ func TestOpenReplacesTheSocketOfADeadCoordinator(t *testing.T) {
 	require.NoError(t, next.Open(f.run))
 	action := make(chan Action, 1)
 	go func() {
-		a, _ := Arrive(f.run.Socket, "01j", candidate("portal", "web", 1))
+		a, _, _ := Arrive(f.run.Socket, "01j", candidate("portal", "web", 1))
 		action <- a
 	}()
 	require.NoError(t, next.Wait(t.Context(), map[graduate.Key]int{{App: "portal", Process: "web"}: 1}))

@@ -62,7 +62,8 @@ type answer struct {
 func (f *fixture) arrive(c graduate.Candidate) <-chan answer {
 	answers := make(chan answer, 1)
 	go func() {
-		action, reason := Arrive(f.run.Socket, f.run.ID, c)
+		action, reason, pass := Arrive(f.run.Socket, f.run.ID, c)
+		pass()
 		answers <- answer{action, reason}
 	}()
 	return answers

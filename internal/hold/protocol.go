@@ -1,11 +1,11 @@
 // Package hold is the barrier at which candidates wait for their peers: a server in the coordinator, a client
-// in the check-deploy trigger of each held deploy, one JSON line each way over a unix socket. Nothing polls.
+// in the check-deploy trigger of each held deploy, JSON lines over a unix socket. Nothing polls.
 package hold
 
 import "github.com/dokku-graduate/dokku-graduate/internal/graduate"
 
 // protocolVersion changes when either side would misread the other.
-const protocolVersion = 1
+const protocolVersion = 2
 
 // arrival is what a deploy says when its container has passed the platform's check.
 type arrival struct {
@@ -31,4 +31,10 @@ type verdict struct {
 	Version int    `json:"version"`
 	Action  Action `json:"action"`
 	Reason  string `json:"reason,omitempty"`
+}
+
+// passed is the last word of a deploy that was told to go on, when nothing can keep it from that any more. One whose
+// connection ends without it was killed on the way.
+type passed struct {
+	Passed bool `json:"passed"`
 }

@@ -1,7 +1,6 @@
 package hold
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -32,8 +31,10 @@ type Server struct {
 	abort    func(by string)
 	sealed   bool
 	closed   bool
-	// silent are the connections that have not yet said who they are.
+	// silent are the connections that have not yet said who they are, passing those that were told to go on and have
+	// not said yet that they do.
 	silent   map[net.Conn]struct{}
+	passing  map[net.Conn]struct{}
 	handlers sync.WaitGroup
 }
 
@@ -50,6 +51,7 @@ func NewServer(arrived func(graduate.Candidate)) *Server {
 	return &Server{
 		waiting:  map[*waiter]struct{}{},
 		silent:   map[net.Conn]struct{}{},
+		passing:  map[net.Conn]struct{}{},
 		changed:  make(chan struct{}),
 		released: map[graduate.Key]bool{},
 		lost:     func(graduate.Candidate) {},
@@ -89,13 +91,13 @@ func (s *Server) accept() {
 // serve keeps one deploy until it gets its verdict or goes away.
 func (s *Server) serve(conn net.Conn) {
 	defer conn.Close()
-	reader := bufio.NewReader(conn)
+	words := json.NewDecoder(conn)
 	var a arrival
 	_ = conn.SetReadDeadline(time.Now().Add(helloTimeout))
 	if !s.listenTo(conn) {
 		return
 	}
-	err := json.NewDecoder(reader).Decode(&a)
+	err := words.Decode(&a)
 	s.hasSpoken(conn)
 	if err != nil {
 		return
@@ -110,16 +112,41 @@ func (s *Server) serve(conn net.Conn) {
 		_ = json.NewEncoder(conn).Encode(verdict{protocolVersion, TurnBack, "this graduation does not wait for it"})
 		return
 	}
-	gone := make(chan struct{})
+	gone := make(chan bool, 1)
 	go func() { // ends with the connection
-		defer close(gone)
-		_, _ = reader.ReadByte()
+		var last passed
+		gone <- words.Decode(&last) == nil && last.Passed
 	}()
 	select {
 	case v := <-w.verdict:
-		_ = json.NewEncoder(conn).Encode(v)
+		s.answer(conn, w, v, gone)
 	case <-gone:
 		s.leave(w)
+	}
+}
+
+// answer gives a deploy its verdict. One that may go on is lost as well when it is killed before it has done so.
+func (s *Server) answer(conn net.Conn, w *waiter, v verdict, gone <-chan bool) {
+	if v.Action == Gone {
+		return
+	}
+	s.mu.Lock()
+	awaited := v.Action == GoOn && !s.closed
+	if awaited {
+		s.passing[conn] = struct{}{}
+	}
+	_ = json.NewEncoder(conn).Encode(v) // before anybody can close the connection of one that is passing
+	s.mu.Unlock()
+	if !awaited {
+		return
+	}
+	passed := <-gone
+	s.mu.Lock()
+	delete(s.passing, conn)
+	closed, lost := s.closed, s.lost
+	s.mu.Unlock()
+	if !passed && !closed {
+		lost(w.candidate)
 	}
 }
 
@@ -186,7 +213,7 @@ func (s *Server) admit(a arrival, w *waiter) bool {
 	s.mu.Lock()
 	switch key := (graduate.Key{App: a.App, Process: a.Process}); {
 	case s.closed:
-		w.verdict <- verdict{protocolVersion, TurnBack, "the graduation was aborted"}
+		w.verdict <- s.last()
 	case s.released[key]:
 		w.verdict <- verdict{protocolVersion, GoOn, ""}
 	default:
@@ -203,10 +230,13 @@ func (s *Server) leave(w *waiter) {
 	delete(s.waiting, w)
 	lost := s.lost
 	s.mu.Unlock()
-	if waited {
-		s.notify()
-		lost(w.candidate)
+	if !waited { // its verdict has crossed its end
+		if v := <-w.verdict; v.Action != GoOn {
+			return
+		}
 	}
+	lost(w.candidate) // first: it is a race against who waits for its check
+	s.notify()
 }
 
 func (s *Server) notify() {
@@ -216,7 +246,7 @@ func (s *Server) notify() {
 	s.changed = make(chan struct{})
 }
 
-// OnLost sets what is called when a deploy goes away while it is held.
+// OnLost sets what is called when a deploy goes away while it is held, or on its way out.
 func (s *Server) OnLost(f func(graduate.Candidate)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -282,7 +312,16 @@ func (s *Server) Release(k graduate.Key) {
 	}
 }
 
-// Close turns back whoever still waits and removes the socket with its folder.
+// last is the verdict of whoever still waits when the barrier ends: before the release point they turn back, after it
+// they find the coordinator gone and decide from the journal.
+func (s *Server) last() verdict {
+	if s.sealed {
+		return verdict{Action: Gone}
+	}
+	return verdict{protocolVersion, TurnBack, "the graduation was aborted"}
+}
+
+// Close ends the barrier for whoever still waits and removes the socket with its folder.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if s.closed || s.listener == nil {
@@ -292,9 +331,12 @@ func (s *Server) Close() error {
 	s.closed = true
 	for w := range s.waiting {
 		delete(s.waiting, w)
-		w.verdict <- verdict{protocolVersion, TurnBack, "the graduation was aborted"}
+		w.verdict <- s.last()
 	}
 	for conn := range s.silent {
+		_ = conn.Close()
+	}
+	for conn := range s.passing { // they have their verdict, and need nobody
 		_ = conn.Close()
 	}
 	dir := filepath.Dir(s.listener.Addr().String())

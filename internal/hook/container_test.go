@@ -34,6 +34,18 @@ func TestAContainerHooksWordsArriveAsTheyAre(t *testing.T) {
 	require.EqualError(t, f.start(h), "there is no role gone in this graduation")
 }
 
+func TestWhichImageAHookRunsIn(t *testing.T) {
+	f := newFixture(t)
+	f.run.Apps[0].UndoTag = "undone"
+	post := graduate.Hook{Kind: graduate.HookPost, Name: "smoke", Role: "portal", Command: []string{"true"}}
+	undo := graduate.Hook{Kind: graduate.HookRollback, Name: "undo", Role: "portal", Command: []string{"true"}}
+	require.NoError(t, f.start(post))
+	require.NoError(t, f.start(undo))
+	f.run.Apps[0].Skip = "unchanged"
+	require.NoError(t, f.start(post))
+	require.Equal(t, []string{"graduate-01j", "undone", "latest"}, f.containers.tags)
+}
+
 func TestATaskRunsInItsAppsContainer(t *testing.T) {
 	f := newFixture(t)
 	f.containers.run = func(_ context.Context, out io.Writer) error { _, err := io.WriteString(out, "done\n"); return err }

@@ -46,12 +46,20 @@ func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, hel
 		if a == nil {
 			return fmt.Errorf("there is no role %s in this graduation", h.Role)
 		}
-		tag := r.Tag()
-		if h.Kind == graduate.HookRollback { // the old version cannot know what the release has changed
-			tag = a.UndoTag
-		}
-		return n.Containers.OneOff(ctx, r, a, tag, variables, h.Command, out)
+		return n.Containers.OneOff(ctx, r, a, imageTag(r, a, h), variables, h.Command, out)
 	})
+}
+
+// imageTag is the tag of the image in which a hook runs: that of the version which the run leaves in the app.
+func imageTag(r *graduate.Run, a *graduate.App, h graduate.Hook) string {
+	switch {
+	case h.Kind == graduate.HookRollback: // the old version cannot know what the release has changed
+		return a.UndoTag
+	case a.Skip != "": // nothing was staged for it
+		return "latest"
+	default:
+		return r.Tag()
+	}
 }
 
 // Task runs one of an app's own tasks in its new image.

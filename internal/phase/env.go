@@ -30,6 +30,8 @@ type Env struct {
 	deploys map[graduate.Key]*deploy
 	// late tells that something after the release point did not end in time: it still goes on, and is not broken.
 	late bool
+	// spares are the candidates whose container is being kept from a platform that takes their check for failed.
+	spares []<-chan struct{}
 	// released is set at the release point: from then on the end of a deploy is expected.
 	released bool
 	// hooksBegan tells that there is something for the abort hooks to undo.

@@ -26,7 +26,7 @@ func (p prepare) Run(ctx context.Context, r *graduate.Run) error {
 	if err := p.Barrier.Open(r); err != nil {
 		return fmt.Errorf("the barrier cannot be opened: %w", err)
 	}
-	p.Barrier.OnLost(p.lost)
+	p.Barrier.OnLost(func(c graduate.Candidate) { p.lost(ctx, r, c) })
 	return p.Platform.Close(ctx, r)
 }
 

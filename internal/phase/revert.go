@@ -21,6 +21,13 @@ func (s revert) Run(ctx context.Context, r *graduate.Run) error {
 		return err
 	}
 	s.unwatch()
+	s.Barrier.OnLost(func(graduate.Candidate) {}) // it is this process that ends their deploys
+	for _, c := range s.Barrier.Held() {          // they may be live: nothing may end them before the previous set is
+		if err := s.Platform.Spare(ctx, r, c); err != nil {
+			return err
+		}
+	}
+	s.awaitSpares()
 	if err := s.Barrier.Close(); err != nil {
 		return err
 	}

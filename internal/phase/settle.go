@@ -33,17 +33,16 @@ func (s settle) Run(ctx context.Context, r *graduate.Run) error {
 	return errors.Join(s.noteLate(err), s.Barrier.Close())
 }
 
-// settle ends the deploys of one app: web first, as its bookkeeping is what the others build on.
+// settle ends the deploys of one app, each to its very end: web first, as its bookkeeping is what the others build on.
 func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App) error {
 	processes, err := s.Platform.Processes(ctx, r, a)
 	if err != nil {
 		return err
 	}
-	for i, p := range processes {
+	for _, p := range processes {
+		// Where one does not end well the barrier's end lets the others decide by themselves: they go on where that brings
+		// no old web process back.
 		if err := s.end(ctx, r, a, p); err != nil {
-			for _, other := range processes[i+1:] { // they must not be turned back when the barrier closes
-				s.Barrier.Release(graduate.Key{App: a.Target, Process: other.Type})
-			}
 			return err
 		}
 	}
@@ -65,7 +64,9 @@ func (s settle) end(ctx context.Context, r *graduate.Run, a *graduate.App, p gra
 	if ctx.Err() != nil {
 		return fmt.Errorf("the new version is live, and its deploy of %s still goes on: %w", p.Type, context.Cause(ctx))
 	}
-	// A deploy that an earlier coordinator began, or that broke after the release point, is completed.
+	s.awaitSpares()
+	// A deploy that an earlier coordinator began, or that broke after the release point, is completed: before the app's
+	// other types are let go, as their deploys write the proxy's configuration from what the platform knows of this one.
 	err := withLog(r.Log(a.Target), func(log io.Writer) error { return s.Platform.Complete(ctx, r, a, p.Type, log) })
 	if err != nil {
 		return fmt.Errorf("the new version is live, but the deploy of %s did not end well (%w)", p.Type, errors.Join(broken, err))

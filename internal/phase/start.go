@@ -51,13 +51,6 @@ func (e *Env) unwatch() {
 	}
 }
 
-// lost fails the run: a candidate that is held has to stay until the release point.
-func (e *Env) lost(c graduate.Candidate) {
-	if !e.isReleased() {
-		e.Fail(&graduate.StepError{App: c.App, Err: fmt.Errorf("%s went away while it was held", c.Name())})
-	}
-}
-
 // died fails the run when the container that ended is one that is held.
 func (e *Env) died(r *graduate.Run, container string) {
 	for _, c := range e.Barrier.Held() {

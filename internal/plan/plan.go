@@ -1,26 +1,18 @@
-// Package plan decides, before anything is touched, what a graduation will do, and refuses what cannot be held
-// honestly.
+// Package plan decides, before anything is touched, what a graduation will do, and finds what cannot be held
+// honestly or will bite.
 package plan
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
-
-// Inspector tells what there is.
-type Inspector interface {
-	Facts(ctx context.Context, app string) (graduate.Facts, error)
-}
 
 // Options are what the user asked for.
 type Options struct {
@@ -29,82 +21,140 @@ type Options struct {
 	All bool
 	// Run is the id of the run that is planned: the salt of what its record tells of config values.
 	Run string
+	// Only names the roles that are graduated; none means all of them.
+	Only []string
+	// Force names the codes of errors that are let pass.
+	Force []string
+	// Shown is when the plan is made; zero means now.
+	Shown time.Time
 }
 
-// Make decides about every role. The error names everything that keeps the run from going well, one line each.
-func Make(ctx context.Context, in Inspector, g *graduate.Group, o Options) ([]*graduate.App, error) {
-	if err := route(g, o); err != nil {
-		return nil, err
+// planner is a plan in the making.
+type planner struct {
+	in      Surveyor
+	g       *graduate.Group
+	o       Options
+	server  graduate.Server
+	ignores []graduate.Ignore
+	roles   []*role
+	plan    *graduate.Plan
+	// forced are the codes of Force that let something pass.
+	forced map[string]bool
+}
+
+// role is what a plan knows of one role.
+type role struct {
+	graduate.Role
+	source, target graduate.Facts
+	// asked tells that --only does not leave it out, same that its target runs the source's version already.
+	asked, same bool
+	version     version
+	commits     Range
+}
+
+// moves tells whether the role would get a version if nothing were in its way.
+func (r *role) moves() bool { return r.asked && !r.same }
+
+// overlaps tells that there are two generations of it for a while.
+func (r *role) overlaps() bool { return r.moves() && r.target.Deployed }
+
+// Make decides about every role. Whatever keeps a run from going well is a finding; an error is only what leaves
+// nothing to plan. The apps are those of a run that does what is planned; roles that are refused are not among them.
+func Make(ctx context.Context, in Surveyor, g *graduate.Group, o Options) (*graduate.Plan, []*graduate.App, error) {
+	if err := cmp.Or(route(g, o), known(g, o.Only), forcible(o.Force)); err != nil {
+		return nil, nil, err
 	}
-	names := map[string]string{}
-	for _, role := range g.Roles {
-		names[role.Name+" "+o.From], names[role.Name+" "+o.To] = role.Apps[o.From], role.Apps[o.To]
+	p := &planner{in: in, g: g, o: o, forced: map[string]bool{}, plan: &graduate.Plan{
+		Version: graduate.PlanVersion, Group: g.Name, From: o.From, To: o.To, All: o.All, Made: o.Shown,
+		Only: slices.Compact(slices.Sorted(slices.Values(o.Only))), Hooks: []graduate.HookPlan{},
+		Differences: []graduate.Difference{}, Findings: []graduate.Finding{},
+	}}
+	if p.plan.Made.IsZero() {
+		p.plan.Made = time.Now()
 	}
-	facts, err := gather(ctx, in, names)
-	if err != nil {
-		return nil, err
-	}
-	var apps []*graduate.App
-	refused := multierror.Append(nil, refuseDeadlines(g)...)
-	for _, role := range g.Roles {
-		source, target := facts[role.Apps[o.From]], facts[role.Apps[o.To]]
-		ok := true
-		for _, err := range []error{refuseSource(g, source), refuseTarget(target)} {
-			if err != nil {
-				refused, ok = multierror.Append(refused, err), false
-			}
+	for _, pattern := range g.Settings.Ignore {
+		ignore, err := graduate.ParseIgnore(pattern)
+		if err != nil {
+			return nil, nil, err
 		}
-		if !ok {
+		p.ignores = append(p.ignores, ignore)
+	}
+	if err := p.survey(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := p.digest(); err != nil {
+		return nil, nil, err
+	}
+	p.hooks()
+	p.compare()
+	if err := p.find(ctx); err != nil {
+		return nil, nil, err
+	}
+	apps := p.decide()
+	p.sort()
+	return p.plan, apps, nil
+}
+
+// survey reads all facts, each once: those of the apps beside those of the server, then what needs both.
+func (p *planner) survey(ctx context.Context) error {
+	var names []string
+	for _, r := range p.g.Roles {
+		names = append(names, r.Apps[p.o.From], r.Apps[p.o.To])
+	}
+	var facts map[string]graduate.Facts
+	group, groupContext := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		facts, err = p.in.Survey(groupContext, names)
+		return err
+	})
+	group.Go(func() (err error) {
+		p.server, err = p.in.Server(groupContext, p.g)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, of := range p.g.Roles {
+		r := &role{Role: of, source: factsOf(facts, of.Apps[p.o.From]), target: factsOf(facts, of.Apps[p.o.To])}
+		r.asked = len(p.o.Only) == 0 || slices.Contains(p.o.Only, of.Name)
+		r.same = !p.o.All && unchanged(r.source, r.target)
+		r.version = readVersion(r.source)
+		p.roles = append(p.roles, r)
+	}
+	return p.history(ctx)
+}
+
+// factsOf are the facts of one app; a survey may leave out what does not exist.
+func factsOf(facts map[string]graduate.Facts, app string) graduate.Facts {
+	f := facts[app]
+	f.App = app
+	return f
+}
+
+// history compares the commits of each role that moves.
+func (p *planner) history(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, r := range p.roles {
+		from, to := r.target.Revision, r.source.Revision
+		if !r.moves() || !r.source.Exists || from == "" || to == "" || from == to {
 			continue
 		}
-		a := &graduate.App{
-			Role: role.Name, Source: source.App, Target: target.App,
-			Image: source.Image, Revision: source.Revision, Before: target.Revision,
-			First: !target.Deployed, Start: role.Start, Origin: source.Origin, Was: version(o.Run, target),
-		}
-		if !o.All && unchanged(source, target) {
-			a.Skip = "unchanged: it runs this version already"
-		}
-		apps = append(apps, a)
+		group.Go(func() (err error) {
+			// Where a fix was pushed to the target alone, its repository is the one that has both.
+			for _, app := range []string{r.source.App, r.target.App} {
+				if r.commits, err = p.in.Commits(ctx, app, from, to, graduate.CommitsShown); err != nil || r.commits.Known {
+					break
+				}
+			}
+			return err
+		})
 	}
-	return apps, refused.ErrorOrNil()
+	return group.Wait()
 }
 
-// version is what a target has, as the run's record tells it; nil where it was never deployed.
-func version(run string, f graduate.Facts) *graduate.Version {
-	if !f.Deployed {
-		return nil
-	}
-	return &graduate.Version{
-		Image: f.Image, Revision: f.Revision, Origin: f.Origin, Scale: f.Scale,
-		Config: graduate.Digests(run, f.Config),
-	}
-}
-
-// BusyError refuses a target that somebody else deploys just now: that ends by itself.
-type BusyError struct{ App string }
-
-// Error is the one line for a person.
-func (e *BusyError) Error() string {
-	return e.App + " is being deployed by someone else; try again when that deploy has ended, or have it waited for: --wait 5m"
-}
-
-// Busy lists the targets that a refused plan would have to wait for; none where anything else is in its way as well.
-func Busy(err error) []string {
-	var several *multierror.Error
-	if !errors.As(err, &several) {
-		return nil
-	}
-	var apps []string
-	for _, err := range several.Errors {
-		var busy *BusyError
-		if !errors.As(err, &busy) {
-			return nil
-		}
-		apps = append(apps, busy.App)
-	}
-	return apps
-}
+// atOnce is how many questions that start a process are asked at once.
+const atOnce = 8
 
 // route checks that the group may go from the one environment to the other.
 func route(g *graduate.Group, o Options) error {
@@ -135,22 +185,19 @@ func route(g *graduate.Group, o Options) error {
 	return nil
 }
 
-// refuseDeadlines says which bounds contradict that of the whole run: they could never be reached.
-func refuseDeadlines(g *graduate.Group) []error {
-	limit := g.Settings.RunDeadline()
-	var refused []error
-	check := func(what string, d time.Duration, instead string) {
-		if d > limit {
-			refused = append(refused, refuse("%s may take %s, and the whole graduation %s; dokku graduate:set %s run-timeout %s, or %s",
-				what, d, limit, g.Name, d+30*time.Minute, instead))
+// known makes sure that the group has each of these roles.
+func known(g *graduate.Group, only []string) error {
+	for _, name := range only {
+		if g.Role(name) != nil {
+			continue
 		}
+		var names []string
+		for _, r := range g.Roles {
+			names = append(names, r.Name)
+		}
+		return graduate.Errorf(graduate.NotFound, "--only: group %s has no role %s; it has %s", g.Name, name, strings.Join(names, ", "))
 	}
-	check("starting the apps (start-timeout)", g.Settings.StartDeadline(), "a shorter start-timeout")
-	check("each phase (phase-timeout)", g.Settings.PhaseTimeout, "a shorter phase-timeout")
-	for _, h := range append(g.HooksOf(graduate.HookPre), g.HooksOf(graduate.HookPost)...) {
-		check(fmt.Sprintf("hook %s/%s", h.Kind, h.Name), h.Deadline(), "add the hook with a shorter --timeout")
-	}
-	return refused
+	return nil
 }
 
 func environments(g *graduate.Group) string {
@@ -159,76 +206,4 @@ func environments(g *graduate.Group) string {
 		names = append(names, e.Name)
 	}
 	return strings.Join(names, ", ")
-}
-
-// gather reads the facts of all apps side by side.
-func gather(ctx context.Context, in Inspector, apps map[string]string) (map[string]graduate.Facts, error) {
-	names := slices.Collect(maps.Values(apps))
-	found := make([]graduate.Facts, len(names))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, name := range names {
-		group.Go(func() (err error) {
-			found[i], err = in.Facts(ctx, name)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	facts := map[string]graduate.Facts{}
-	for _, f := range found {
-		facts[f.App] = f
-	}
-	return facts, nil
-}
-
-// refuseSource says why a source's version cannot be carried over.
-func refuseSource(g *graduate.Group, f graduate.Facts) error {
-	switch {
-	case !f.Exists:
-		return refuse("%s does not exist; take it out of group %s or make it with dokku apps:create %s", f.App, g.Name, f.App)
-	case f.Image == "" && len(f.Running) == 0, f.Image != "" && !f.Deployed:
-		return refuse("%s was never deployed; deploy it first", f.App)
-	case f.Image == "":
-		return refuse("%s has lost its image dokku/%s:latest; deploy it again", f.App, f.App)
-	case slices.ContainsFunc(f.Running, func(id string) bool { return id != f.Image }):
-		return refuse("%s is half deployed: its containers do not all run its latest image; deploy it again, or dokku ps:restart %s", f.App, f.App)
-	default:
-		return nil
-	}
-}
-
-// refuseTarget says why a target cannot be held or switched.
-func refuseTarget(f graduate.Facts) error {
-	switch {
-	case !f.Exists:
-		return refuse("%s does not exist; make it with dokku apps:create %s", f.App, f.App)
-	case f.Scheduler != "docker-local":
-		return refuse("%s is run by the scheduler %s, which cannot be held yet; docker-local can", f.App, f.Scheduler)
-	case f.ProxyEnabled && f.Proxy != "nginx":
-		return refuse("%s is served by %s, which cannot be switched together with others yet; nginx can (dokku proxy:set %s type nginx)", f.App, f.Proxy, f.App)
-	case f.ChecksDisabled != "":
-		return refuse("%s has its checks disabled (%s), so Dokku would stop the old containers before the new ones start; dokku checks:enable %s", f.App, f.ChecksDisabled, f.App)
-	case f.Published:
-		return refuse("%s publishes a port by its docker options, which two generations cannot both have; remove it with dokku docker-options:remove %s deploy …", f.App, f.App)
-	case f.Stopped:
-		return refuse("%s is stopped; start it with dokku ps:start %s", f.App, f.App)
-	case f.Locked:
-		return refuse("%s is locked, and nobody deploys it; if that lock is not needed any more: dokku apps:unlock %s", f.App, f.App)
-	case f.Deploying:
-		return graduate.Errorf(graduate.Refused, "%w", &BusyError{f.App})
-	default:
-		return nil
-	}
-}
-
-func refuse(format string, args ...any) error {
-	return graduate.Errorf(graduate.Refused, "%s", fmt.Sprintf(format, args...))
-}
-
-// unchanged tells whether the target runs the source's version already, wholly and with its present config.
-func unchanged(source, target graduate.Facts) bool {
-	return target.Deployed && target.Artifact == source.Image && target.Revision == source.Revision &&
-		!target.Drift && !target.Missing &&
-		!slices.ContainsFunc(target.Running, func(id string) bool { return id != target.Image })
 }

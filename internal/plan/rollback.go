@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,9 +12,10 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// Keeper tells what is kept for a rollback.
+// Keeper tells what is kept for a rollback, and what there is.
 type Keeper interface {
-	Inspector
+	// Survey is that of a Surveyor.
+	Survey(ctx context.Context, apps []string) (map[string]graduate.Facts, error)
 	// KeptVersion is the image of a kept version and its scale; the image is empty where it is gone.
 	KeptVersion(ctx context.Context, k graduate.Kept) (image string, scale []graduate.Process)
 	// HasImage tells whether the platform has an image of that name.
@@ -52,7 +54,7 @@ func MakeRollback(ctx context.Context, in Keeper, g *graduate.Group, o RollbackO
 			apps[role.Name] = app
 		}
 	}
-	facts, err := gather(ctx, in, apps)
+	facts, err := in.Survey(ctx, slices.Collect(maps.Values(apps)))
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +65,11 @@ func MakeRollback(ctx context.Context, in Keeper, g *graduate.Group, o RollbackO
 		if app == "" {
 			continue
 		}
-		if err := refuseTarget(facts[app]); err != nil {
-			refused = multierror.Append(refused, err)
+		if t := targetTrouble(factsOf(facts, app)); len(t) > 0 {
+			refused = multierror.Append(refused, t.refuse())
 			continue
 		}
-		a, err := b.app(ctx, in, o, goal, role, facts[app])
+		a, err := b.app(ctx, in, o, goal, role, factsOf(facts, app))
 		if err != nil {
 			refused = multierror.Append(refused, err)
 			continue
@@ -128,7 +130,7 @@ func choose(g *graduate.Group, o RollbackOptions, standing []*graduate.Run) (goa
 func (b *Rollback) app(ctx context.Context, in Keeper, o RollbackOptions, to goal, role graduate.Role, now graduate.Facts) (*graduate.App, error) {
 	a := &graduate.App{
 		Role: role.Name, Source: now.App, Target: now.App, Before: now.Revision, First: !now.Deployed, Start: role.Start,
-		Was: version(o.Run, now), UndoTag: "latest",
+		Was: was(o.Run, now), UndoTag: "latest",
 	}
 	then := to.run.AppOf(role.Name)
 	if then == nil || then.Was == nil && (to.before || then.Skip != "") {
@@ -168,6 +170,10 @@ func (b *Rollback) configuration(run string, was *graduate.Version, now graduate
 	if keys := graduate.Differing(run, was.Config, now.Config, now.RevisionKey); len(keys) > 0 {
 		b.note("the config of %s has changed since and stays as it is: %s", now.App, strings.Join(keys, ", "))
 	}
+}
+
+func refuse(format string, args ...any) error {
+	return graduate.Errorf(graduate.Refused, "%s", fmt.Sprintf(format, args...))
 }
 
 func (b *Rollback) note(format string, args ...any) {

@@ -26,6 +26,12 @@ type block struct {
 	start, end int
 }
 
+// Shape says why the switch cannot change an app's configuration, and leaves the app to Dokku's own step.
+func Shape(conf, app string) error {
+	_, err := blocks(conf, app)
+	return err
+}
+
 // blocks finds an app's upstreams. Shapes in which the server lines do not stand together are unknown to us.
 func blocks(conf, app string) ([]block, error) {
 	var found []block

@@ -31,6 +31,9 @@ type Platform struct {
 	lost     func(string)
 }
 
+// killed is why a deploy that was killed has ended.
+const killed = "killed"
+
 // ErrEnded lets a deploy end as if all were well, without that it was at the barrier.
 var ErrEnded = errors.New("ended")
 
@@ -79,12 +82,15 @@ func (p *Platform) Deploy(ctx context.Context, _ *graduate.Run, a *graduate.App,
 	for _, verdict := range verdicts {
 		select {
 		case v := <-verdict:
+			if v == killed {
+				return errors.New(v)
+			}
 			if v != "go on" {
 				_ = p.world.call(ctx, "turned back %s %s", a.Target, process)
 				return errors.New(v)
 			}
 		case <-p.killed:
-			return errors.New("killed")
+			return errors.New(killed)
 		}
 	}
 	return p.world.call(ctx, "deployed %s %s", a.Target, process)
@@ -144,6 +150,13 @@ func (p *Platform) Lost(_ context.Context, held []graduate.Candidate) (*graduate
 		}
 	}
 	return nil, nil
+}
+
+// Spare notes "spare APP NAME" and ends the deploy of its process type.
+func (p *Platform) Spare(ctx context.Context, _ *graduate.Run, c graduate.Candidate) error {
+	p.world.Barrier.hangUp(c)
+	p.world.Barrier.kill(key(c))
+	return p.world.call(ctx, "spare %s %s", c.App, c.Name())
 }
 
 // Promote notes "promote APP".

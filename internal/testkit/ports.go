@@ -73,11 +73,19 @@ type Barrier struct {
 
 	world    *World
 	mu       sync.Mutex
-	waiting  map[graduate.Candidate]chan string
+	waiting  map[string]waiter // by container
+	gone     []waiter
 	released map[graduate.Key]bool
 	changed  chan struct{}
 	lost     func(graduate.Candidate)
-	closed   bool
+	// sealed tells that the release point is passed.
+	sealed, closed bool
+}
+
+// waiter is who waits, and where its verdict comes.
+type waiter struct {
+	candidate graduate.Candidate
+	verdict   chan string
 }
 
 // Open notes "barrier open".
@@ -92,12 +100,12 @@ func (b *Barrier) arrive(c graduate.Candidate) <-chan string {
 	defer b.mu.Unlock()
 	switch {
 	case b.closed:
-		verdict <- "turn back"
+		verdict <- b.last()
 	case b.released[key(c)]:
 		verdict <- "go on"
 	default:
 		_ = b.world.call(context.Background(), "held %s %s", c.App, c.Name())
-		b.waiting[c] = verdict
+		b.waiting[c.Container] = waiter{c, verdict}
 		b.notify()
 	}
 	return verdict
@@ -115,8 +123,8 @@ func (b *Barrier) Held() []graduate.Candidate {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []graduate.Candidate
-	for c := range b.waiting {
-		out = append(out, c)
+	for _, w := range b.waiting {
+		out = append(out, w.candidate)
 	}
 	slices.SortFunc(out, func(x, y graduate.Candidate) int { return cmp.Compare(x.Container, y.Container) })
 	return out
@@ -128,8 +136,8 @@ func (b *Barrier) Wait(ctx context.Context, want map[graduate.Key]int) error {
 		b.mu.Lock()
 		missing, changed := 0, b.changed
 		have := map[graduate.Key]int{}
-		for c := range b.waiting {
-			have[key(c)]++
+		for _, w := range b.waiting {
+			have[key(w.candidate)]++
 		}
 		for k, n := range want {
 			missing += max(n-have[k], 0)
@@ -147,7 +155,20 @@ func (b *Barrier) Wait(ctx context.Context, want map[graduate.Key]int) error {
 }
 
 // Seal notes "barrier seal".
-func (b *Barrier) Seal() { _ = b.world.call(context.Background(), "barrier seal") }
+func (b *Barrier) Seal() {
+	_ = b.world.call(context.Background(), "barrier seal")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sealed = true
+}
+
+// last is what becomes of who still waits at the end: after the release point it goes on by itself.
+func (b *Barrier) last() string {
+	if b.sealed {
+		return "go on"
+	}
+	return "turn back"
+}
 
 // Release notes "barrier release APP TYPE".
 func (b *Barrier) Release(k graduate.Key) {
@@ -155,10 +176,10 @@ func (b *Barrier) Release(k graduate.Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.released[k] = true
-	for c, verdict := range b.waiting {
-		if key(c) == k {
-			delete(b.waiting, c)
-			verdict <- "go on"
+	for container, w := range b.waiting {
+		if key(w.candidate) == k {
+			delete(b.waiting, container)
+			w.verdict <- "go on"
 		}
 	}
 }
@@ -170,23 +191,53 @@ func (b *Barrier) OnLost(f func(graduate.Candidate)) {
 	b.lost = f
 }
 
-// Lose lets the deploy of a candidate go away; it is killed and has nothing to say any more.
+// Lose lets the check of a candidate go away: its deploy hears nothing any more, until it is ended.
 func (b *Barrier) Lose(c graduate.Candidate) {
 	b.mu.Lock()
-	delete(b.waiting, c)
+	b.gone = append(b.gone, b.waiting[c.Container])
+	delete(b.waiting, c.Container)
 	lost := b.lost
 	b.notify()
 	b.mu.Unlock()
 	lost(c)
 }
 
-// Close notes "barrier close" and turns back who waits.
+// hangUp is what the barrier notices when a deploy whose check is held is ended.
+func (b *Barrier) hangUp(c graduate.Candidate) {
+	b.mu.Lock()
+	_, waits := b.waiting[c.Container]
+	b.mu.Unlock()
+	if waits {
+		b.Lose(c)
+	}
+}
+
+// kill ends the deploy of a process type, with all that wait or have been lost.
+func (b *Barrier) kill(k graduate.Key) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for container, w := range b.waiting {
+		if key(w.candidate) == k {
+			delete(b.waiting, container)
+			w.verdict <- killed
+		}
+	}
+	b.gone = slices.DeleteFunc(b.gone, func(w waiter) bool {
+		mine := key(w.candidate) == k
+		if mine {
+			w.verdict <- killed
+		}
+		return mine
+	})
+}
+
+// Close notes "barrier close" and ends the wait of who waits.
 func (b *Barrier) Close() error {
 	b.mu.Lock()
 	b.closed = true
-	for c, verdict := range b.waiting {
-		delete(b.waiting, c)
-		verdict <- "turn back"
+	for container, w := range b.waiting {
+		delete(b.waiting, container)
+		w.verdict <- b.last()
 	}
 	b.mu.Unlock()
 	return b.world.call(context.Background(), "barrier close")

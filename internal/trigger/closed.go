@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
@@ -21,14 +22,27 @@ var harmless = []string{
 	"run:logs", "enter", "events", "git-upload-pack", "git-upload-archive",
 }
 
-// UserAuth refuses commands that would change a closed target (user-auth SSH_USER SSH_NAME COMMAND ARGS...). It is
-// linked only while a graduation runs.
+// questions are the commands that only ask where they are given nothing but an app, and of these options.
+var questions = map[string][]string{"ps:scale": nil, "resource:limit": {"--process-type"}, "resource:reserve": {"--process-type"}}
+
+// UserAuth refuses commands that would change a closed target (user-auth SSH_USER SSH_NAME COMMAND ARGS...): those
+// that name one, and those for all apps, before they have worked on half of them. It is linked only while a
+// graduation runs.
 func UserAuth(args []string) int {
 	if len(args) < 3 || mayPass(args[2]) {
 		return 0
 	}
-	host := dokku.FromEnv()
-	words := append(slices.Clone(args[3:]), os.Getenv("DOKKU_APP_NAME"))
+	host, app := dokku.FromEnv(), os.Getenv("DOKKU_APP_NAME")
+	words := slices.Clone(args[3:])
+	if app != "" && !slices.Contains(words, app) {
+		words = append(words, app) // of --app
+	}
+	if onlyAsks(args[2], words) {
+		return 0
+	}
+	if forAll(args[2], words) {
+		words = append(words, host.ClosedApps()...)
+	}
 	for _, word := range words {
 		// git-receive-pack gets '/app' with its quotes.
 		app := strings.TrimPrefix(strings.Trim(word, `'"`), "/")
@@ -39,13 +53,49 @@ func UserAuth(args []string) int {
 	return 0
 }
 
+// onlyAsks tells whether a command is a question: it has one word that is neither an option of a question nor the
+// option's value.
+func onlyAsks(command string, words []string) bool {
+	options, ok := questions[command]
+	rest := 0
+	for i := 0; i < len(words); i++ {
+		name, _, valued := strings.Cut(words[i], "=")
+		switch {
+		case !slices.Contains(options, name):
+			rest++
+		case !valued:
+			i++ // its value
+		}
+	}
+	return ok && rest == 1
+}
+
+// forAll tells whether a command is for all apps. At the server's start ps:restore is: its pre-restore waits instead.
+// An app beside --all changes nothing, Dokku still takes all: only where the words are Docker's own it is none of ours.
+func forAll(command string, words []string) bool {
+	switch command {
+	case "ps:restore", "docker-options:add", "docker-options:remove":
+		return false
+	case "network:rebuildall": // no word says it
+		return true
+	case "letsencrypt:auto-renew":
+		return len(words) == 0
+	}
+	return slices.ContainsFunc(words, func(word string) bool {
+		value, ok := strings.CutPrefix(word, "--all=")
+		yes, err := strconv.ParseBool(value)
+		return word == "--all" || ok && err == nil && yes
+	})
+}
+
 func mayPass(command string) bool {
 	plugin, verb, ok := strings.Cut(command, ":")
 	return plugin == "graduate" || slices.Contains(harmless, command) || ok && slices.Contains(harmless, ":"+verb)
 }
 
-// RefuseClosed refuses what came to a closed target by none of the commands that user-auth saw: ps:restart --all
-// (scheduler-deploy SCHEDULER APP TAG [TYPE]), ps:stop --all (scheduler-stop SCHEDULER APP). The run's own deploys pass.
+// RefuseClosed refuses what came to a closed target by none of the commands that user-auth saw, as it was begun before
+// the target was closed, or by another plugin (scheduler-deploy SCHEDULER APP TAG [TYPE], scheduler-stop SCHEDULER APP).
+// The run's own deploys pass.
 func RefuseClosed(args []string) int {
 	if len(args) < 2 || ours(args, 1) {
 		return 0

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/failpoint"
@@ -62,26 +63,37 @@ func CheckDeploy(args []string) int {
 	}
 	fmt.Printf("-----> Held by graduation %s (%s)\n", os.Getenv(dokku.EnvRun), c.Name())
 	failpoint.Hit("held/arrives")
-	action, reason := hold.Arrive(socket, os.Getenv(dokku.EnvRun), c)
+	c.Deploy = dokku.Waiters(os.Getenv(dokku.EnvRun))
+	action, reason, pass := hold.Arrive(socket, os.Getenv(dokku.EnvRun), c)
 	failpoint.Hit("held/answered")
 	if action == hold.Gone {
-		action = askJournal(&reason)
+		action = askJournal(c, &reason)
 	}
 	if action == hold.GoOn {
 		fmt.Printf("-----> Released by graduation %s (%s)\n", os.Getenv(dokku.EnvRun), c.Name())
+		failpoint.Hit("held/passes")
+		pass()
 		return 0
 	}
 	fmt.Fprintf(os.Stderr, " !     %s turned back by graduation %s: %s\n", c.Name(), os.Getenv(dokku.EnvRun), reason)
 	return 1
 }
 
+// webTime bounds the time in which the deploy of an app's web processes must end before another type of it goes on.
+const webTime = 5 * time.Minute
+
 // askJournal decides where the coordinator is gone: forward after the release record, else back.
-func askJournal(reason *string) hold.Action {
+func askJournal(c graduate.Candidate, reason *string) hold.Action {
 	path := os.Getenv(dokku.EnvJournal)
 	released, err := journal.Released(path)
 	if err == nil && released {
-		if err := switchAll(filepath.Dir(path)); err != nil {
+		r := &graduate.Run{Dir: filepath.Dir(path)}
+		if err := switchAll(r); err != nil {
 			fmt.Fprintf(os.Stderr, " !     The apps were not switched together: %v\n", err) // Dokku switches this one
+		}
+		if c.Process != graduate.Web && !awaitWeb(r, c) {
+			*reason = "the deploy of web did not come to its end; dokku graduate:recover completes it, and this one"
+			return hold.TurnBack
 		}
 		return hold.GoOn
 	}
@@ -91,11 +103,31 @@ func askJournal(reason *string) hold.Action {
 	return hold.TurnBack
 }
 
+// awaitWeb waits for the deploy of the app's web processes, as the coordinator would have done, and tells whether Dokku
+// has taken them over. Where it has not, another type's deploy would bring the old ones back: its bookkeeping builds the
+// proxy's file of what Dokku knows.
+func awaitWeb(r *graduate.Run, c graduate.Candidate) bool {
+	events, _ := journal.Replay(r.Journal()) // it was read just now
+	var web []string
+	for _, e := range events {
+		if e.Candidate != nil && e.Candidate.App == c.App && e.Candidate.Process == graduate.Web {
+			web = append(web, e.Candidate.Container)
+		}
+	}
+	if len(web) == 0 {
+		return true
+	}
+	fmt.Printf("       %s waits for the deploy of web\n", c.Name())
+	ctx, cancel := context.WithTimeout(context.Background(), webTime)
+	defer cancel()
+	return dokku.AwaitWeb(ctx, r, c.App) == nil && dokku.FromEnv().TookOver(c.App, web)
+}
+
 // switchAll makes the switch of a coordinator that died between its release record and its reload: Dokku would
 // reload nginx for one app after the other. A second time it changes nothing.
-func switchAll(dir string) error {
+func switchAll(r *graduate.Run) error {
 	nginx := &proxy.Nginx{Host: dokku.FromEnv(), Emit: func(graduate.Event) {}}
-	return nginx.Switch(context.Background(), &graduate.Run{Dir: dir})
+	return nginx.Switch(context.Background(), r)
 }
 
 // NginxPreReload takes a configuration that Dokku has rendered for a run away before nginx is reloaded

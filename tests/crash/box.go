@@ -25,6 +25,13 @@ type box struct {
 	// prod are the targets.
 	prod []string
 	load *exec.Cmd
+	// daemon is the sandbox's own Docker daemon; nil where it uses the machine's.
+	daemon *daemon
+	// read is how much of the load generator's file has been looked at; spans are the times in which requests may fail.
+	read  int64
+	spans []span
+	// ctx ends when the whole test is to end.
+	ctx context.Context
 }
 
 // buildTools builds the sandbox and the load generator, and takes a snapshot of the work tree to install.
@@ -57,35 +64,46 @@ func helper(env []string, words ...string) (string, error) {
 	return string(out), nil
 }
 
-// newBox starts a sandbox with a deployed group under load.
-func newBox(work, name string) (*box, error) {
-	b := &box{work: work, dir: filepath.Join(work, name), id: "crash" + filepath.Base(work)[len("graduate-crash."):] + name}
+// newBox starts a sandbox with a deployed group under load. The box is to be stopped also where there is an error.
+func newBox(ctx context.Context, work, name string, d *daemon) (*box, error) {
+	b := &box{ctx: ctx, work: work, dir: filepath.Join(work, name), daemon: d,
+		id: "crash" + filepath.Base(work)[len("graduate-crash."):] + name}
 	b.group = b.id
-	tool := filepath.Join(work, "graduate-sandbox")
-	if out, err := exec.Command(tool, "start", b.dir).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
+	if err := b.startSandbox(); err != nil {
+		return b, err
 	}
-	out, err := exec.Command("bash", "-c", `eval "$("$1" env "$2")"; env -0`, "env", tool, b.dir).Output()
-	if err != nil {
-		return nil, err
-	}
-	b.env = strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
-	b.env = append(b.env, "E2E_SHARED="+work, "E2E_ID="+b.id)
-	var settings struct {
-		Port int `json:"http_port"`
-	}
-	data, err := os.ReadFile(filepath.Join(b.dir, "sandbox.json"))
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(data, &settings); err != nil {
-		return nil, err
-	}
-	b.port = settings.Port
 	if err := b.dokku("plugin:install", "file://"+filepath.Join(work, "plugin.git"), "--name", "graduate"); err != nil {
 		return b, err
 	}
 	return b, b.makeGroup()
+}
+
+// startSandbox starts an empty sandbox and reads how to reach it.
+func (b *box) startSandbox() error {
+	tool := filepath.Join(b.work, "graduate-sandbox")
+	b.env = os.Environ()
+	if b.daemon != nil {
+		b.env = append(b.env, "DOCKER_HOST="+b.daemon.host())
+	}
+	if out, err := exec.Command(tool, "start", b.dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	cmd := exec.Command("bash", "-c", `eval "$("$1" env "$2")"; env -0`, "env", tool, b.dir)
+	cmd.Env = b.env
+	out, err := cmd.Output()
+	if err != nil {
+		return err
+	}
+	b.env = strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
+	b.env = append(b.env, "E2E_SHARED="+b.work, "E2E_ID="+b.id)
+	var settings struct {
+		Port int `json:"http_port"`
+	}
+	if err := json.Unmarshal([]byte(readFile(filepath.Join(b.dir, "sandbox.json"))), &settings); err != nil {
+		return err
+	}
+	b.port = settings.Port
+	return nil
 }
 
 // hooks are host hooks; those of pre and post fail where a file says so.
@@ -130,7 +148,8 @@ func (b *box) makeGroup() error {
 			app := b.group + "-" + role + "-" + environment
 			version := []string{"v1", "v2", "v1"}[i]
 			image := strings.ToLower(b.id + "/" + role + ":" + version)
-			build := exec.Command("tests/apps/build-image", append([]string{image, version}, images[role]...)...)
+			build := exec.CommandContext(b.ctx, "tests/apps/build-image", append([]string{image, version}, images[role]...)...)
+			build.Env = b.env
 			if out, err := build.CombinedOutput(); err != nil {
 				return fmt.Errorf("%w: %s", err, out)
 			}
@@ -194,17 +213,39 @@ func (b *box) startLoad() error {
 	return b.load.Start()
 }
 
-// stop removes the sandbox with all that belongs to it.
+// stop removes the sandbox with all that belongs to it. Where the daemon is its own, images and containers go with that.
 func (b *box) stop() {
 	if b.load != nil {
 		_ = b.load.Process.Kill()
 		_ = b.load.Wait()
 	}
-	_ = exec.Command(filepath.Join(b.work, "graduate-sandbox"), "stop", b.dir).Run()
-	images, _ := exec.Command("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", strings.ToLower(b.id)+"/*").Output()
-	if words := strings.Fields(string(images)); len(words) > 0 {
-		_ = exec.Command("docker", append([]string{"image", "rm", "--force"}, words...)...).Run()
+	b.killAll(func(p process) bool { return !p.isNginx() })
+	stop := exec.Command(filepath.Join(b.work, "graduate-sandbox"), "stop", b.dir)
+	stop.Env = b.env
+	if out, err := stop.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, " !     crash: the sandbox %s is not removed: %v: %s\n", b.dir, err, out)
 	}
+	if b.daemon != nil {
+		b.daemon.remove()
+		return
+	}
+	images, _ := b.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", strings.ToLower(b.id)+"/*")
+	if words := strings.Fields(images); len(words) > 0 {
+		_, _ = b.docker(append([]string{"image", "rm", "--force"}, words...)...)
+	}
+}
+
+// docker runs a command against the sandbox's Docker daemon and returns what it prints.
+func (b *box) docker(words ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "docker", words...)
+	cmd.Env = b.env
+	out, err := cmd.Output()
+	if err != nil {
+		return string(out), fmt.Errorf("docker %s: %w", strings.Join(words, " "), err)
+	}
+	return string(out), nil
 }
 
 // command is a command of the sandbox's Dokku, in a session of its own.
@@ -226,7 +267,7 @@ func (b *box) dokku(words ...string) error {
 
 // attempt runs a program of the sandbox and returns its exit code, -1 where it was killed, and what it printed.
 func (b *box) attempt(env []string, words ...string) (int, string) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	// A file, as deploys that outlive their coordinator would keep a pipe open.
 	out, err := os.CreateTemp(b.dir, "output-")

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,15 @@ type moment struct {
 
 // killsItself tells that nobody but the coordinator can be meant: half of a record is written.
 func (m moment) killsItself() bool { return strings.HasPrefix(m.name, "torn:") }
+
+// before compares two moments by where they come in the order of a seed: one more or less changes nothing about others.
+func (m moment) before(other moment, seed uint64) int {
+	rank := func(m moment) []byte {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %t", seed, m.name, m.aborts))
+		return sum[:]
+	}
+	return bytes.Compare(rank(m), rank(other))
+}
 
 // record is a line of a journal, as far as it matters here.
 type record struct {
@@ -101,23 +111,6 @@ func reached(file string) []string {
 		}
 	}
 	return names
-}
-
-// deck deals its cards in random order, all of them before one comes again.
-type deck[T any] struct {
-	random *rand.Rand
-	cards  []T
-	left   []T
-}
-
-func (d *deck[T]) next() T {
-	if len(d.left) == 0 {
-		d.left = slices.Clone(d.cards)
-		d.random.Shuffle(len(d.left), func(i, j int) { d.left[i], d.left[j] = d.left[j], d.left[i] })
-	}
-	card := d.left[0]
-	d.left = d.left[1:]
-	return card
 }
 
 // source is the environment whose version is not live, and that version.

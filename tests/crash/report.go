@@ -36,10 +36,13 @@ func (c *cycle) report() {
 	keep := map[string]string{
 		"violation": text, "output": c.output.String(),
 		"fingerprint-before": c.fingerprint, "fingerprint-after": c.box.fingerprint(),
-		"responses.tsv": tail(filepath.Join(c.box.dir, "load", "responses.tsv")), "nginx-error.log": readFile(filepath.Join(c.box.dir, "log", "nginx", "error.log")),
+		"responses.tsv": tail(c.box.responses()), "nginx-error.log": readFile(filepath.Join(c.box.dir, "log", "nginx", "error.log")),
 	}
 	for _, app := range c.box.prod {
 		keep[app+".nginx.conf"] = readFile(filepath.Join(c.box.dir, "home", app, "nginx.conf"))
+	}
+	if d := c.box.daemon; d != nil {
+		keep["docker.log"], keep["containerd.log"] = tail(d.path("docker.log")), tail(d.path("containerd.log"))
 	}
 	for name, content := range keep {
 		_ = os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600)

@@ -71,15 +71,17 @@ id_of() { docker inspect --format '{{.Id}}' "$1.web.1"; }
     assert_closed "$app" dokku $command
   done
   assert_closed "$app" git -C "$repository" push "$E2E_GIT_URL:$app" master
-  other=$(id_of "$GROUP-0") mine=$(id_of "$app")
-  assert_closed "$app" dokku ps:restart --all
-  [ "$(id_of "$GROUP-0")" != "$other" ] || fail 'ps:restart --all has not restarted an app that is no target'
-  assert_equal "$(id_of "$app")" "$mine" 'container of the target'
+  other=$(id_of "$GROUP-0")
+  for command in "ps:restart --all" "ps:rebuild --all" "ps:stop --all" "ps:start --all" "proxy:build-config --all" "domains:disable --all"; do
+    # shellcheck disable=SC2086
+    assert_closed "$app" dokku $command
+  done
+  assert_equal "$(id_of "$GROUP-0")" "$other" 'container of an app that is no target'
   fingerprint "$app" >"$BATS_TEST_TMPDIR/after"
   assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
 
   for command in "ps:report $app" "apps:report $app" "domains:report $app" "config:get $app KEPT" "config:show $app" "logs $app" \
-    "urls $app" "graduate:report $GROUP" "graduate:status $GROUP" "graduate:list" \
+    "urls $app" "ps:scale $app" "resource:limit $app" "ps:report" "graduate:report $GROUP" "graduate:status $GROUP" "graduate:list" \
     "config:set --no-restart $GROUP-0 A=b" "domains:add $GROUP-0 x-$GROUP.test" "config:set --no-restart ${DEV[0]} A=b"; do
     # shellcheck disable=SC2086
     assert_open dokku $command
@@ -187,18 +189,23 @@ id_of() { docker inspect --format '{{.Id}}' "$1.web.1"; }
   assert_nothing_left "${PROD[@]}"
 }
 
-@test "closed: ps:stop --all and ps:rebuild --all leave a target running" {
-  [ "$E2E_MODE" = sandbox ] || skip 'it would stop every app of this server'
+@test "closed: a server that starts its apps waits for an abort that is under way" {
+  [ "$E2E_MODE" = sandbox ] || skip 'it would clear the proxy of every app of this server'
   settle "${PROD[@]}"
-  hold_in_background --all
-  mine=$(id_of "${PROD[0]}")
-  assert_closed "${PROD[0]}" dokku ps:stop --all
-  attempt dokku ps:rebuild --all # Dokku's own deploy lock comes first there
-  [ "$status" -ne 0 ] || fail "ps:rebuild --all was let in: $output"
-  assert_equal "$(containers "${PROD[0]}" --no-trunc | grep -Fx "${PROD[0]}.web.1")" "${PROD[0]}.web.1" 'containers of the target'
-  assert_equal "$(id_of "${PROD[0]}")" "$mine" 'container of the target'
-  assert_equal "$(containers "$GROUP-2-portal-dev" | wc -l)" 1 'containers of an app that ps:rebuild has started again'
+  add_hook post slow --app portal -- /app/probe task slow --sleep 600
+  add_hold_hook abort
+  graduate_in_background --all
+  wait_for_event '"hook":"post/slow"'
+  dokku graduate:abort prod --group "$GROUP"
+  wait_until_held # in the abort hook
+  docker container stop --time 1 "${PROD[0]}.web.1" >/dev/null # as Docker's restart does
+  in_background dokku ps:restore >"$BATS_TEST_TMPDIR/restore" 2>&1
+  restore=$BACKGROUND_PID
+  wait_for "$BATS_TEST_TMPDIR/restore" "^-----> Waiting up to 5m: graduation .* of $GROUP to prod is being turned back" 30 >/dev/null
   let_go
   finish_graduation
-  assert_exit 0
+  assert_exit 2
+  await "$restore" 120
+  assert_equal "$status" 0 "exit code of ps:restore: $(cat "$BATS_TEST_TMPDIR/restore")"
+  assert_equal "$(containers "${PROD[0]}")" "${PROD[0]}.web.1" 'containers of the target'
 }

@@ -200,6 +200,35 @@ assert_bad_document() {
   assert_refused . dokku graduate:set "$G" start-timeout -5m
 }
 
+@test "groups: connections and ignored differences are set, cleared, kept in the document and checked" {
+  dokku graduate:create "$G" dev prod
+  dokku graduate:add "$G" portal dev="$A" prod="$B"
+  dokku graduate:add "$G" webservices dev="$C" prod="$D"
+  dokku graduate:set "$G" connections 'limit=25 portal=10'
+  dokku graduate:set "$G" ignore 'config:DEBUG,portal/domains,webservices/mounts:/data/*'
+  assert_equal "$(dokku graduate:report "$G" --graduate-connections)" 'limit=25 portal=10'
+  assert_equal "$(dokku graduate:report "$G" --graduate-ignore)" 'config:DEBUG,portal/domains,webservices/mounts:/data/*'
+  document=$(dokku graduate:export "$G")
+  assert_contains "$document" '^connections: \{limit: 25, portal: 10\}$'
+  assert_contains "$document" '^  - portal/domains$'
+  run dokku graduate:apply <<<"$document"
+  assert_contains "$output" '[Nn]othing|unchanged|no change'
+  run dokku graduate:apply <<<"${document/portal: 10/portal: 11}"
+  assert_contains "$output" 'connections.*portal=11.*portal=10'
+
+  assert_refused limit dokku graduate:set "$G" connections portal=10
+  assert_refused nobody dokku graduate:set "$G" connections 'limit=25 nobody=1'
+  assert_refused '"-1"' dokku graduate:set "$G" connections 'limit=25 portal=-1'
+  assert_refused colours dokku graduate:set "$G" ignore colours
+  assert_refused nobody dokku graduate:set "$G" ignore config,nobody/config
+  # a role that goes takes its own along
+  dokku graduate:remove "$G" webservices
+  assert_equal "$(dokku graduate:report "$G" --graduate-ignore)" 'config:DEBUG,portal/domains'
+  dokku graduate:set "$G" connections
+  dokku graduate:set "$G" ignore ''
+  refute_contains "$(dokku graduate:export "$G")" 'connections|ignore|config'
+}
+
 @test "groups: apply makes a group from a document, and says what it changed" {
   run dokku graduate:apply <<<"$(yaml)"
   assert_equal "$status" 0 "exit code ($output)"

@@ -285,6 +285,7 @@ assert_nothing_left() {
     left=$(find "$DOKKU_LIB_ROOT/data" -path "*/$app/*" \( -name 'app.json.*' -o -name 'Procfile.*' -o -name 'CHECKS.*' \))
     assert_equal "$left" '' "staged files of $app"
     assert_unlocked "$app"
+    [ ! -e "$E2E_DATA/deploy-locks/$app" ] || fail "a lock of $app is left in $E2E_DATA/deploy-locks/$app"
   done
   left=$(find "$DOKKU_LIB_ROOT/data/graduate" -name '*.sock' -o -type s)
   assert_equal "$left" '' "sockets"
@@ -317,6 +318,43 @@ graduate_in_background() {
   : >"$EVENTS"
   in_background dokku graduate:run dev prod --group "$GROUP" --yes --format json "$@" >"$EVENTS" 2>"$ERRORS"
   RUN_PID=$BACKGROUND_PID
+}
+
+# graduate_and_stop MOMENT [option…]: a graduation in the background in which every process that comes to this moment
+# (internal/failpoint) is stopped there; with held/answered that is each held check, when it is let go.
+# `go_on PID` lets one go on.
+graduate_and_stop() {
+  EVENTS=$BATS_TEST_TMPDIR/events ERRORS=$BATS_TEST_TMPDIR/errors
+  : >"$EVENTS"
+  in_background env "GRADUATE_FAILPOINT=stop:$1" dokku graduate:run dev prod --group "$GROUP" --yes --format json "${@:2}" >"$EVENTS" 2>"$ERRORS"
+  RUN_PID=$BACKGROUND_PID
+}
+
+go_on() { kill -CONT "$1"; }
+
+# check_of APP PROCESS: the pid of the trigger that holds a candidate of it.
+check_of() {
+  local pid
+  for pid in $(pgrep --full -- "check-deploy $1 [0-9a-f]+ $2 "); do
+    if [ "$(basename "$(readlink "/proc/$pid/exe")")" = graduate ]; then
+      echo "$pid"
+      return 0
+    fi
+  done
+  fail "no check of $1 $2 is held"
+}
+
+# stopped_check APP PROCESS: the same, as soon as it is stopped by graduate_and_stop.
+stopped_check() {
+  local pid n
+  for ((n = 0; n < 1200; n++)); do # that a process is stopped is no event for others
+    if pid=$(check_of "$1" "$2" 2>/dev/null) && [[ $(ps -o stat= -p "$pid") == T* ]]; then
+      echo "$pid"
+      return 0
+    fi
+    sleep 0.1
+  done
+  fail "the check of $1 $2 is not stopped; the graduation said:" "$(cat "$ERRORS")" "$(tail -n 15 "$EVENTS")"
 }
 
 finish_graduation() { # finish_graduation [SECONDS]
@@ -492,6 +530,15 @@ assert_version_never_seen() {
 
 assert_version_not_seen_before() { # VERSION TIME
   assert_equal "$(load_value 'responses from an unreleased version' --new-version "$1" --released-after "$2")" 0 "responses of $1 before $2"
+}
+
+# assert_version_gone VERSION NEW APP: VERSION did not answer any more once NEW had; nginx' old workers may take half a
+# second to end.
+assert_version_gone() {
+  local last new
+  last=$(load_value "last response of $3 $1") new=$(load_value "first response of $3 $2")
+  [[ -n $last && -n $new ]] || fail "no answers of $1 and $2 of $3 in: $(load_report)"
+  assert_at_most "$(milliseconds_between "$new" "$last")" 500 "milliseconds from the first answer of $2 of $3 to the last of $1"
 }
 
 # all_live_at VERSION: when the last of the targets first answered with the version.

@@ -162,9 +162,11 @@ given_live() {
   deploy "${DEV[1]}=$(webservices v6)"
   settle "${PROD[0]}"
   fingerprint "${PROD[0]}" >"$BATS_TEST_TMPDIR/before"
+  add_hook post check --app portal -- /app/probe task check
   graduate
   assert_exit 0
   [ -n "$(event ".type == \"app\" and .app == \"${PROD[0]}\" and .state == \"skipped\"")" ]
+  assert_contains "$(cat "$(event '.type == "hook" and .state == "succeeded"' | jq --raw-output .log)")" v5 # in the version that it keeps
   assert_serves v6 "${PROD[1]}"
   assert_serves v5 "${PROD[0]}"
   fingerprint "${PROD[0]}" >"$BATS_TEST_TMPDIR/after"

@@ -53,6 +53,73 @@ take_state() {
   dokku apps:unlock "${PROD[0]}" >/dev/null 2>&1
 }
 
+# lock_anew: a lock that a person has set on a target that is locked for the graduation: apps:unlock and apps:lock as
+# whoever passes by user-auth has them (Dokku itself refuses both then).
+lock_anew() {
+  local command
+  for command in unlock lock; do
+    "$PLUGIN_PATH/enabled/apps/subcommands/$command" "apps:$command" "${PROD[0]}" >/dev/null 2>&1
+  done
+}
+
+@test "wait: a lock that a person sets meanwhile outlives the graduation, its abort and its recovery" {
+  add_hold_hook
+  graduate_in_background --all
+  wait_until_held
+  lock_anew
+  let_go no
+  finish_graduation
+  assert_exit 2
+  dokku apps:locked "${PROD[0]}"
+  dokku apps:unlock "${PROD[0]}" >/dev/null 2>&1
+
+  graduate_in_background --all
+  wait_until_held
+  lock_anew
+  let_go
+  finish_graduation
+  assert_exit 0
+  dokku apps:locked "${PROD[0]}"
+  dokku apps:unlock "${PROD[0]}" >/dev/null 2>&1
+
+  graduate_in_background --all
+  wait_until_held
+  lock_anew
+  pid=$(coordinator)
+  kill -KILL "$pid"
+  timeout 10 tail --pid="$pid" -s 0.02 -f /dev/null
+  dokku graduate:recover "$GROUP"
+  assert_contains "$(dokku graduate:status "$GROUP")" 'aborted'
+  dokku apps:locked "${PROD[0]}"
+  graduate
+  assert_exit 1
+  assert_one_error_line "${PROD[0]} is locked.*dokku apps:unlock ${PROD[0]}"
+  dokku apps:unlock "${PROD[0]}" >/dev/null 2>&1
+  assert_nothing_left "${PROD[@]}"
+  deploy "${PROD[0]}=$(image v1.back)" # for the tests that follow
+}
+
+@test "wait: a lock that a person sets after the plan was made ends the graduation in one line, and stays" {
+  take_state
+  GRADUATE_FAILPOINT=stop:before:state:prepare graduate_in_background --all
+  wait_for_event '"type":"run"'
+  pid=$(coordinator)
+  for _ in {1..200}; do
+    [[ $(ps -o stat= -p "$pid") != T* ]] || break
+    sleep 0.05
+  done
+  [[ $(ps -o stat= -p "$pid") == T* ]] || fail 'the coordinator did not stop before it took the lock'
+  dokku apps:lock "${PROD[0]}" >/dev/null
+  kill -CONT "$pid"
+  finish_graduation
+  assert_exit 1
+  assert_one_error_line "${PROD[0]} is locked .*dokku apps:unlock ${PROD[0]}"
+  dokku apps:locked "${PROD[0]}"
+  dokku apps:unlock "${PROD[0]}" >/dev/null 2>&1
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
+  assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
 @test "wait: a target that is being deployed is refused after the bound, in one line; a terminal shows the time that is left" {
   settle "${PROD[@]}"
   touch "$(lock)"

@@ -73,7 +73,10 @@ func appJSONExtract(p *Proc, args []string) error {
 	if err := p.deleteProp("app-json", app, "appjson-env-processed"); err != nil {
 		return err
 	}
-	data := p.sourceFile(app, arg(args, 1), p.propComputed("app-json", app, "appjson-path", "app.json"))
+	data, err := p.sourceFile(app, arg(args, 1), p.propComputed("app-json", app, "appjson-path", "app.json"))
+	if err != nil {
+		return err
+	}
 	if data != nil {
 		if _, err := format.ParseAppJSON(data); err != nil {
 			return p.fail("%v", err)

@@ -149,10 +149,12 @@ func (p *Proc) detectPorts(app, dockerfile string) (string, error) {
 		}
 	}
 	if len(found) == 0 {
-		if image, err := p.inspectImage(appImage(app, "")); err == nil {
-			ports, _ := image.Config["ExposedPorts"].(map[string]any)
-			found = format.SortedKeys(ports)
+		image, err := p.inspectImage(appImage(app, ""))
+		if err != nil {
+			return "", err
 		}
+		ports, _ := image.Config["ExposedPorts"].(map[string]any)
+		found = format.SortedKeys(ports)
 	}
 	if len(found) == 0 {
 		if err := p.trigger("ports-configure", app); err != nil {
@@ -182,7 +184,9 @@ func releaseImage(p *Proc, args []string) error {
 		return nil
 	}
 	name := appImage(app, tag)
-	if tag != "" && !p.imageExists(name) {
+	if there, err := p.imageExists(name); err != nil {
+		return err
+	} else if tag != "" && !there {
 		return p.fail("App image (%s) not found", name)
 	}
 	if err := p.trigger("pre-release-builder", kind, app, name); err != nil {

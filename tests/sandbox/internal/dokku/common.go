@@ -119,7 +119,11 @@ func commonCommand(p *Proc, args []string) error {
 	case "docker-cleanup":
 		return p.cleanup(app, false)
 	case "copy-from-image":
-		data := p.filesOf(app, arg(args, 2))[strings.TrimPrefix(arg(args, 3), "/")]
+		files, err := p.filesOf(app, arg(args, 2))
+		if err != nil {
+			return p.fail("%v", err)
+		}
+		data := files[strings.TrimPrefix(arg(args, 3), "/")]
 		if data == nil {
 			return Exit{1}
 		}
@@ -154,7 +158,11 @@ func (p *Proc) deployingImage(app, tag string) (string, error) {
 		name = "dokku/" + app
 	}
 	image := repository + name + ":" + tag
-	if !p.imageExists(image) {
+	there, err := p.imageExists(image)
+	if err != nil {
+		return "", err
+	}
+	if !there {
 		return "", p.fail("App image (%s) not found", image)
 	}
 	return image, nil
@@ -168,7 +176,11 @@ func appImage(app, tag string) string {
 	return "dokku/" + app + ":" + tag
 }
 
-func (p *Proc) imageExists(image string) bool {
+// imageExists asks docker for an image. That docker cannot be asked is no answer.
+func (p *Proc) imageExists(image string) (bool, error) {
 	_, err := p.docker("image", "inspect", "--format", "{{.Id}}", image)
-	return err == nil
+	if err != nil && strings.Contains(strings.ToLower(err.Error()), "no such ") {
+		return false, nil
+	}
+	return err == nil, err
 }

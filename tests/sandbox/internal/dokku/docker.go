@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -34,30 +36,44 @@ type container struct {
 
 var errNoContainer = errors.New("no such container")
 
-// inspect looks one container up.
+// inspect looks one container up; errNoContainer says that it is gone.
 func (p *Proc) inspect(id string) (container, error) {
-	found := p.inspectAll(id)
-	if len(found) != 1 {
-		return container{}, errNoContainer
+	found, err := p.inspectAll(id)
+	if err == nil && len(found) != 1 {
+		err = errNoContainer
+	}
+	if err != nil {
+		return container{}, err
 	}
 	return found[0], nil
 }
 
-// inspectAll looks containers up with one call; those that are gone are left out.
-func (p *Proc) inspectAll(ids ...string) []container {
+// inspectAll looks containers up with one call; those that are gone are left out. Whatever else docker says against
+// it is an error: on a busy machine it must not be taken for that.
+func (p *Proc) inspectAll(ids ...string) ([]container, error) {
 	ids = without(ids, "")
 	if len(ids) == 0 {
-		return nil
+		return nil, nil
 	}
-	var out bytes.Buffer
+	var out, errs bytes.Buffer
 	cmd := p.command(p.Env["DOCKER_BIN"], append([]string{"container", "inspect"}, ids...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, &out, io.Discard
-	_ = cmd.Run() // fails if one of them is gone, and prints the others
-	var found []container
-	if json.Unmarshal(out.Bytes(), &found) != nil {
-		return nil
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, &out, &errs
+	if err := cmd.Run(); err != nil && !onlyMissing(errs.String()) { // it prints the others
+		return nil, fmt.Errorf("docker container inspect: %w: %s", err, strings.TrimSpace(errs.String()))
 	}
-	return found
+	var found []container
+	if err := json.Unmarshal(out.Bytes(), &found); err != nil {
+		return nil, fmt.Errorf("docker container inspect: %w", err)
+	}
+	return found, nil
+}
+
+// onlyMissing tells whether docker complains about nothing but what does not exist.
+func onlyMissing(complaint string) bool {
+	said := lines(complaint)
+	return len(said) > 0 && !slices.ContainsFunc(said, func(line string) bool {
+		return !strings.Contains(strings.ToLower(line), "no such ")
+	})
 }
 
 // image is what `docker inspect` says about an image.
@@ -185,60 +201,71 @@ func tarOf(files map[string][]byte) (io.Reader, error) {
 }
 
 // filesOf returns the files that an image brings along for Dokku, from its
-// working directory. The answer is kept: four plugins ask for one file each.
-func (p *Proc) filesOf(app, name string) map[string][]byte {
+// working directory; none where there is no such image. The answer is kept: four
+// plugins ask for one file each.
+func (p *Proc) filesOf(app, name string) (map[string][]byte, error) {
 	p.core.mu.Lock()
 	defer p.core.mu.Unlock()
+	if there, err := p.imageExists(name); err != nil || !there {
+		return nil, err
+	}
 	found, err := p.inspectImage(name)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	if files, known := p.core.files[found.ID]; known {
-		return files
+		return files, nil
 	}
-	files := map[string][]byte{}
-	p.core.files[found.ID] = files
 	id, err := p.docker("container", "create", p.sandboxLabel(), "--label=com.dokku.app-name="+app, name, "true")
 	if err != nil {
-		return files
+		return nil, err
 	}
 	defer func() { _, _ = p.docker("container", "rm", "--force", id) }()
 	workdir, _ := found.Config["WorkingDir"].(string)
+	files := map[string][]byte{}
 	var group sync.WaitGroup
 	var mu sync.Mutex
+	var failures []error
 	for _, file := range []string{"Procfile", "app.json", "CHECKS", "nginx.conf.sigil"} {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			data := p.fileFrom(id, path.Join("/", workdir, file))
+			data, err := p.fileFrom(id, path.Join("/", workdir, file))
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil {
+				failures = append(failures, err)
+			}
 			if data != nil {
 				files[file] = data
 			}
 		}()
 	}
 	group.Wait()
-	return files
+	if err := errors.Join(failures...); err != nil {
+		return nil, err
+	}
+	p.core.files[found.ID] = files
+	return files, nil
 }
 
-// fileFrom reads one file of a container; nothing if there is none.
-func (p *Proc) fileFrom(id, name string) []byte {
-	var out bytes.Buffer
+// fileFrom reads one file of a container; nothing if the image has none of that name.
+func (p *Proc) fileFrom(id, name string) ([]byte, error) {
+	var out, errs bytes.Buffer
 	cmd := p.command(p.Env["DOCKER_BIN"], "cp", id+":"+name, "-")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, &out, io.Discard
-	if cmd.Run() != nil {
-		return nil
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, &out, &errs
+	err := cmd.Run()
+	if err != nil && strings.Contains(errs.String(), "Could not find the file") {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("docker cp %s: %w: %s", name, err, strings.TrimSpace(errs.String()))
 	}
 	reader := tar.NewReader(&out)
 	if _, err := reader.Next(); err != nil {
-		return nil
+		return nil, fmt.Errorf("docker cp %s: %w", name, err)
 	}
-	data, err := io.ReadAll(reader)
-	if err != nil {
-		return nil
-	}
-	return data
+	return io.ReadAll(reader)
 }
 
 // sandboxLabel marks a container as this sandbox's.

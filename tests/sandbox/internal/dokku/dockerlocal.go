@@ -1,6 +1,7 @@
 package dokku
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -77,28 +78,35 @@ func values(m map[string]string) []string {
 
 // status counts an app's containers and tells whether they run: true, false or
 // mixed.
-func (p *Proc) status(app string) (count int, running string) {
+func (p *Proc) status(app string) (count int, running string, err error) {
 	ids := p.stateFiles(app, "")
+	found, err := p.inspectAll(values(ids)...)
+	if err != nil {
+		return len(ids), "", err
+	}
 	up := 0
-	for _, state := range p.inspectAll(values(ids)...) {
+	for _, state := range found {
 		if state.State.Running {
 			up++
 		}
 	}
 	switch {
 	case up == 0:
-		return len(ids), "false"
+		return len(ids), "false", nil
 	case up == len(ids):
-		return len(ids), "true"
+		return len(ids), "true", nil
 	}
-	return len(ids), "mixed"
+	return len(ids), "mixed", nil
 }
 
 func schedulerStatus(p *Proc, args []string) error {
 	if arg(args, 0) != dockerLocal {
 		return nil
 	}
-	count, running := p.status(arg(args, 1))
+	count, running, err := p.status(arg(args, 1))
+	if err != nil {
+		return err
+	}
 	p.print(fmt.Sprintf("%d %s", count, running))
 	return nil
 }
@@ -126,7 +134,11 @@ func schedulerStop(p *Proc, args []string) error {
 		return err
 	}
 	ids := unique(append(values(p.stateFiles(app, "")), lines(out)...))
-	for _, state := range p.inspectAll(ids...) {
+	found, err := p.inspectAll(ids...)
+	if err != nil {
+		return err
+	}
+	for _, state := range found {
 		if state.State.Running || state.State.Status == "restarting" {
 			p.stopContainer(app, state.ID)
 		}
@@ -143,7 +155,11 @@ func (p *Proc) checksFile(app string) string {
 
 func dockerLocalExtract(p *Proc, args []string) error {
 	app := arg(args, 0)
-	return p.stage(p.checksFile(app), p.sourceFile(app, arg(args, 1), "CHECKS"))
+	data, err := p.sourceFile(app, arg(args, 1), "CHECKS")
+	if err != nil {
+		return err
+	}
+	return p.stage(p.checksFile(app), data)
 }
 
 func dockerLocalPostDelete(p *Proc, args []string) error {
@@ -151,7 +167,7 @@ func dockerLocalPostDelete(p *Proc, args []string) error {
 	if ids := lines(out); err == nil && len(ids) > 0 {
 		_, _ = p.docker(append([]string{"container", "rm", "--force"}, ids...)...)
 	}
-	return nil
+	return err
 }
 
 func dockerLocalPostRelease(p *Proc, args []string) error {
@@ -189,7 +205,9 @@ func dockerLocalPostDeploy(p *Proc, args []string) error {
 			p.removeState(app, dyno)
 			continue
 		}
-		p.renameContainer(app+"."+dyno, id)
+		if err := p.renameContainer(app+"."+dyno, id); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -203,8 +221,11 @@ func (p *Proc) removeState(app, dyno string) {
 
 // renameContainer gives a container its lasting name; another one that has the
 // name is renamed first, with the time as its ending.
-func (p *Proc) renameContainer(name, id string) {
-	out, _ := p.docker("container", "ls", "--all", "--quiet", "--filter", "name=^.?"+regexp.QuoteMeta(name)+"$")
+func (p *Proc) renameContainer(name, id string) error {
+	out, err := p.docker("container", "ls", "--all", "--quiet", "--filter", "name=^.?"+regexp.QuoteMeta(name)+"$")
+	if err != nil {
+		return err
+	}
 	for _, holder := range lines(out) {
 		p.verboseQuiet("Found previous container(s) (%s) named %s", holder, name)
 		aside := name + "." + strconv.FormatInt(time.Now().Unix(), 10)
@@ -214,14 +235,18 @@ func (p *Proc) renameContainer(name, id string) {
 		}
 	}
 	state, err := p.inspect(id)
+	if errors.Is(err, errNoContainer) {
+		return nil
+	}
 	if err != nil {
-		return
+		return err
 	}
 	current := strings.TrimPrefix(state.Name, "/")
 	p.verboseQuiet("Renaming container %s (%s) to %s", current, short(id), name)
 	if _, err := p.docker("container", "rename", id, name); err != nil {
 		p.warn("Failed to rename container %s (%s)", current, short(id))
 	}
+	return nil
 }
 
 func schedulerLogs(p *Proc, args []string) error {

@@ -1,9 +1,6 @@
 package dokku
 
-import (
-	"os"
-	"strings"
-)
+import "strings"
 
 var phases = []string{"build", "deploy", "run"}
 
@@ -74,50 +71,4 @@ func (p *Proc) changeOption(app, phase, option string, add bool) error {
 		list = append(list, option)
 	}
 	return p.setPropList("docker-options", app, optionKey(phase), list)
-}
-
-// storagePlugin mounts folders of the host; a mount is a docker option here.
-func storagePlugin() plugin {
-	return plugin{
-		about: "Manage mounted volumes",
-		help: []string{
-			"storage:list <app>, List bind mounts for app's container(s)",
-			"storage:mount <app> <host-dir:container-dir>, Create a new bind mount",
-			"storage:unmount <app> <host-dir:container-dir>, Remove an existing bind mount",
-		},
-		subcommands: map[string]Hook{
-			"list": func(p *Proc, args []string) error {
-				p.info1Quiet("%s volume bind-mounts:", arg(args, 1))
-				for _, option := range p.propList("docker-options", arg(args, 1), optionKey("deploy")) {
-					if mount, ok := strings.CutPrefix(option, "-v "); ok {
-						p.verbose("%s", mount)
-					}
-				}
-				return nil
-			},
-			"mount":   changeMount(true),
-			"unmount": changeMount(false),
-			"ensure-directory": func(p *Proc, args []string) error {
-				return os.MkdirAll(p.Layout.Data("storage", arg(args, 1)), 0o755)
-			},
-		},
-	}
-}
-
-func changeMount(add bool) Hook {
-	return func(p *Proc, args []string) error {
-		app, mount := arg(args, 1), arg(args, 2)
-		if err := p.verifyApp(app); err != nil {
-			return err
-		}
-		if !strings.Contains(mount, ":") {
-			return p.fail("Storage path must be two valid paths divided by colon.")
-		}
-		for _, phase := range []string{"deploy", "run"} {
-			if err := p.changeOption(app, phase, "-v "+mount, add); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 }

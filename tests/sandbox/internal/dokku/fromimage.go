@@ -48,7 +48,11 @@ func loadImage(p *Proc, args []string) error {
 		return err
 	}
 	p.In = nil
-	if !p.imageExists(arg(rest, 1)) {
+	there, err := p.imageExists(arg(rest, 1))
+	if err != nil {
+		return p.fail("%v", err)
+	}
+	if !there {
 		return p.fail("Loaded image tarball but the specified docker image was not found: %s", arg(rest, 1))
 	}
 	return p.deployImage("git:load-image", dir, rest)
@@ -99,7 +103,11 @@ func gitFromImage(p *Proc, args []string) error {
 	if err := file.Close(); err != nil {
 		return err
 	}
-	if p.imageExists(image) {
+	there, err := p.imageExists(image)
+	if err != nil {
+		return p.fail("%v", err)
+	}
+	if there {
 		p.info1("Image exists on host, skipping pull")
 	} else {
 		p.info1("Pulling image")

@@ -1,6 +1,7 @@
 package dokku
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -68,6 +69,9 @@ func networkBuildConfig(p *Proc, args []string) error {
 		for index := 1; index <= process.quantity; index++ {
 			file := filepath.Join(p.Layout.App(app), fmt.Sprintf("CONTAINER.%s.%d", process.name, index))
 			state, err := p.inspect(firstLine(file))
+			if err != nil && !errors.Is(err, errNoContainer) {
+				return err
+			}
 			if err != nil || !state.State.Running {
 				continue
 			}

@@ -36,8 +36,11 @@ func (p *Proc) deployContainer(c newContainer) error {
 	if _, err := p.docker("container", "start", c.id); err != nil {
 		p.warn("%v", err) // the checks will say that it does not run
 	}
-	c.ip = p.ask("network-get-ipaddr", c.app, c.process, c.id)
-	if err := p.check(c); err != nil {
+	var err error
+	if c.ip, err = p.askErr("network-get-ipaddr", c.app, c.process, c.id); err == nil {
+		err = p.check(c)
+	}
+	if err != nil {
 		p.killNew(c)
 		return err
 	}

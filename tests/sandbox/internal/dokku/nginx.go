@@ -57,7 +57,10 @@ func (p *Proc) sigilFile(app string) string {
 
 func nginxExtract(p *Proc, args []string) error {
 	app := arg(args, 0)
-	data := p.sourceFile(app, arg(args, 1), p.propComputed("nginx", app, "nginx-conf-sigil-path", "nginx.conf.sigil"))
+	data, err := p.sourceFile(app, arg(args, 1), p.propComputed("nginx", app, "nginx-conf-sigil-path", "nginx.conf.sigil"))
+	if err != nil {
+		return err
+	}
 	if len(data) > 0 {
 		p.warn("The sandbox does not render nginx.conf.sigil, using its own template")
 	}

@@ -178,10 +178,11 @@ func (p *Proc) buildNginx(app string) error {
 
 // needImage fails if the app has no image under the tag that it runs.
 func (p *Proc) needImage(app string) error {
-	if !p.imageExists(appImage(app, p.runningTag(app, ""))) {
+	there, err := p.imageExists(appImage(app, p.runningTag(app, "")))
+	if err == nil && !there {
 		return p.fail("Missing image for app")
 	}
-	return nil
+	return err
 }
 
 func (p *Proc) appConfig(app string, listeners []string) (string, error) {

@@ -1,6 +1,7 @@
 package dokku
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,7 @@ func psPlugin() plugin {
 			"ps:rebuild [--parallel count] [--all|<app>], Rebuilds an app from source",
 			"ps:report [<app>] [<flag>], Displays a process report for one or more apps",
 			"ps:restart [--parallel count] [--all|<app>] [<process-name>], Restart an app",
+			"ps:restore [<app>], Start previously running app",
 			"ps:retire <app>, Retire old containers and images",
 			"ps:scale [--skip-deploy] <app> <proc>=<count> [<proc>=<count>...], Get/Set how many instances of a given process to run",
 			"ps:set <app> <key> <value>, Set or clear a ps property for an app",
@@ -48,6 +50,7 @@ func psPlugin() plugin {
 			"rebuild": eachApp("rebuild", func(p *Proc, app string, _ []string) error { return p.trigger("receive-app", app) }),
 			"report":  reportCommand("ps", psReport),
 			"restart": eachApp("restart", func(p *Proc, app string, rest []string) error { return p.restart(app, arg(rest, 0)) }),
+			"restore": psRestore,
 			"retire":  psRetire,
 			"scale":   psScale,
 			"set":     setCommand("ps", psProperties, psGlobalProperties),
@@ -127,7 +130,10 @@ func procfileGetCommand(p *Proc, args []string) error {
 func psCorePostExtract(p *Proc, args []string) error {
 	app := arg(args, 0)
 	name := p.propComputed("ps", app, "procfile-path", "Procfile")
-	data := p.sourceFile(app, arg(args, 1), name)
+	data, err := p.sourceFile(app, arg(args, 1), name)
+	if err != nil {
+		return err
+	}
 	if data != nil {
 		if _, err := format.ParseProcfile(string(data)); err != nil {
 			return p.fail("Invalid Procfile: %v", err)
@@ -195,7 +201,11 @@ func (p *Proc) start(app string) error {
 	if err := p.trigger("pre-start", app); err != nil {
 		return p.fail("Failure in pre-start hook: %v", err)
 	}
-	switch _, running := p.status(app); running {
+	_, running, err := p.status(app)
+	if err != nil {
+		return err
+	}
+	switch running {
 	case "true":
 		p.warn("App %s already running", app)
 		return p.trigger("proxy-build-config", app)
@@ -208,6 +218,24 @@ func (p *Proc) start(app string) error {
 		return err
 	}
 	return p.trigger("proxy-build-config", app)
+}
+
+// psRestore is what a server does when it starts: without an app for all of them.
+func psRestore(p *Proc, args []string) error {
+	if err := p.trigger("pre-restore"); err != nil {
+		return p.fail("Error running pre-restore: %v", err)
+	}
+	if arg(args, 1) == "" {
+		p.warn("Restore specified without app, assuming --all")
+		args = []string{"ps:restore", "--all"}
+	}
+	return eachApp("restore", func(p *Proc, app string, _ []string) error {
+		if p.isDeployed(app) && psProperty(p, app, "restore") == "false" {
+			p.warn("Skipping ps:restore for %s as restore property is false", app)
+			return nil
+		}
+		return p.start(app)
+	})(p, args)
 }
 
 func (p *Proc) stop(app string) error {
@@ -243,7 +271,11 @@ func psRetire(p *Proc, args []string) error {
 }
 
 func psReport(p *Proc, app string) []field {
-	count, running := p.status(app)
+	count, running, err := p.status(app)
+	if err != nil {
+		p.warn("%v", err)
+		running = "unknown"
+	}
 	fields := []field{
 		{"deployed", strconv.FormatBool(p.isDeployed(app))},
 		{"processes", strconv.Itoa(count)},
@@ -258,8 +290,11 @@ func psReport(p *Proc, app string) []field {
 	ids := p.stateFiles(app, "")
 	for _, dyno := range format.SortedKeys(ids) {
 		state, err := p.inspect(ids[dyno])
-		if err != nil {
+		switch {
+		case errors.Is(err, errNoContainer):
 			state.State.Status = "missing"
+		case err != nil:
+			state.State.Status = "unknown"
 		}
 		fields = append(fields, field{"status-" + dyno, fmt.Sprintf("%s (CID: %.11s)", state.State.Status, ids[dyno])})
 	}

@@ -24,7 +24,11 @@ func releaseAndDeploy(p *Proc, args []string) error {
 }
 
 func (p *Proc) releaseThenDeploy(app, tag string) error {
-	if !p.imageExists(appImage(app, tag)) {
+	there, err := p.imageExists(appImage(app, tag))
+	if err != nil {
+		return p.fail("%v", err)
+	}
+	if !there {
 		if tag != "latest" {
 			return p.fail("App image (%s) not found", appImage(app, tag))
 		}
@@ -67,8 +71,11 @@ func (p *Proc) receive(app, builder, dir string) error {
 // buildOrRetag builds, and on failure leaves latest where it was.
 func (p *Proc) buildOrRetag(app, builder, dir string) error {
 	name := appImage(app, "")
-	released, _ := p.docker("image", "ls", "--filter", "label=com.dokku.image-stage=release",
+	released, err := p.docker("image", "ls", "--filter", "label=com.dokku.image-stage=release",
 		"--filter", "label=com.dokku.app-name="+app, "--format", "{{.ID}}")
+	if err != nil {
+		return p.fail("%v", err)
+	}
 	if p.trigger("builder-build", builder, app, dir) == nil {
 		return nil
 	}

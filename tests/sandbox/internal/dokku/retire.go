@@ -2,6 +2,7 @@ package dokku
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,10 +50,16 @@ func registerRetired(p *Proc, args []string) error {
 	if queueErr := p.register(deadContainers, app, id, wait); queueErr != nil {
 		return queueErr
 	}
-	if err != nil || p.Env["DOKKU_SKIP_IMAGE_RETIRE"] == "true" {
+	if errors.Is(err, errNoContainer) || p.Env["DOKKU_SKIP_IMAGE_RETIRE"] == "true" {
 		return nil
 	}
-	used := p.usedImages(app, state.ID)
+	if err != nil {
+		return err
+	}
+	used, err := p.usedImages(app, state.ID)
+	if err != nil {
+		return err
+	}
 	own := strings.TrimPrefix(state.Image, "sha256:")
 	if !contains(used, own) {
 		if err := p.register(deadImages, app, own, wait); err != nil {
@@ -63,9 +70,12 @@ func registerRetired(p *Proc, args []string) error {
 	if source == "" || p.prop("git", app, "source-image") == source {
 		return nil
 	}
+	if there, err := p.imageExists(source); err != nil || !there {
+		return err
+	}
 	found, err := p.inspectImage(source)
 	if err != nil {
-		return nil
+		return err
 	}
 	if id := strings.TrimPrefix(found.ID, "sha256:"); !contains(used, id) {
 		return p.register(deadImages, app, id, wait)
@@ -82,16 +92,23 @@ func sourceImage(state container) string {
 
 // usedImages are those of an app's running containers, without the given one
 // and without those that are to go anyway.
-func (p *Proc) usedImages(app, except string) []string {
-	out, _ := p.docker("container", "ls", "--quiet", "--no-trunc", "--filter", "label=com.dokku.app-name="+app)
+func (p *Proc) usedImages(app, except string) ([]string, error) {
+	out, err := p.docker("container", "ls", "--quiet", "--no-trunc", "--filter", "label=com.dokku.app-name="+app)
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.inspectAll(without(lines(out), except)...)
+	if err != nil {
+		return nil, err
+	}
 	queued, _ := os.ReadFile(p.queue(deadContainers))
 	var images []string
-	for _, state := range p.inspectAll(without(lines(out), except)...) {
+	for _, state := range found {
 		if !strings.Contains(string(queued), short(state.ID)) {
 			images = append(images, strings.TrimPrefix(state.Image, "sha256:"))
 		}
 	}
-	return images
+	return images, nil
 }
 
 // schedulerRetire works the queues off.
@@ -137,21 +154,33 @@ func (p *Proc) retireContainer(app, id string) bool {
 	p.verboseQuiet("Attempting to retire %s container %s", app, id)
 	state, err := p.inspect(id)
 	if err != nil {
-		return true
+		return p.isGone(id, err)
 	}
 	if state.State.Running || state.State.Status == "restarting" || state.State.Status == "paused" {
 		p.stopContainer(app, id)
 	}
 	_, _ = p.docker("container", "rm", "--force", id)
-	if _, err := p.inspect(id); err == nil {
+	if _, err = p.inspect(id); err == nil {
 		p.warn("Container %s still running", id)
+		return false
+	}
+	return p.isGone(id, err)
+}
+
+// isGone tells whether docker says that a container does not exist, or cannot say.
+func (p *Proc) isGone(id string, err error) bool {
+	if !errors.Is(err, errNoContainer) {
+		p.warn("Container %s: %v", id, err)
 		return false
 	}
 	return true
 }
 
 func (p *Proc) retireImage(app, id string) bool {
-	if !p.imageExists(id) {
+	if there, err := p.imageExists(id); err != nil {
+		p.warn("Image %s: %v", id, err)
+		return false
+	} else if !there {
 		return true
 	}
 	p.verboseQuiet("Attempting to retire %s image %s", app, id)
@@ -160,7 +189,7 @@ func (p *Proc) retireImage(app, id string) bool {
 	case err == nil:
 		return true
 	case strings.Contains(err.Error(), "is being used by running container"):
-		if contains(p.usedImages(app, ""), id) {
+		if used, err := p.usedImages(app, ""); err == nil && contains(used, id) {
 			p.warn("Image %s is still in use by %s, removing from retire list", id, app)
 			return true
 		}
@@ -199,7 +228,7 @@ func RetireLater(p *Proc, args []string) error {
 	}
 	time.Sleep(time.Duration(seconds) * time.Second)
 	for _, id := range from(args, 3) {
-		if _, err := p.inspect(id); err != nil {
+		if _, err := p.inspect(id); errors.Is(err, errNoContainer) {
 			continue
 		}
 		_, _ = p.docker("container", "update", "--restart=no", id)

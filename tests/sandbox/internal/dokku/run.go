@@ -182,9 +182,12 @@ func (p *Proc) createOneOff(app, tag, image string, env, command []string) (stri
 }
 
 // oneOffs are an app's one-off containers.
-func (p *Proc) oneOffs(app string) []container {
-	out, _ := p.docker("container", "ls", "--quiet", "--filter", "label=com.dokku.container-type=run",
+func (p *Proc) oneOffs(app string) ([]container, error) {
+	out, err := p.docker("container", "ls", "--quiet", "--filter", "label=com.dokku.container-type=run",
 		"--filter", "label=com.dokku.app-name="+app)
+	if err != nil {
+		return nil, err
+	}
 	return p.inspectAll(lines(out)...)
 }
 
@@ -193,7 +196,11 @@ func runList(p *Proc, args []string) error {
 		return err
 	}
 	p.info2Quiet("%s run containers", args[1])
-	for _, state := range p.oneOffs(args[1]) {
+	found, err := p.oneOffs(args[1])
+	if err != nil {
+		return p.fail("%v", err)
+	}
+	for _, state := range found {
 		p.print(strings.TrimPrefix(state.Name, "/") + "  " + state.State.Status)
 	}
 	return nil
@@ -203,7 +210,11 @@ func runStop(p *Proc, args []string) error {
 	if arg(args, 1) == "--container" {
 		name := arg(args, 2)
 		app, _, _ := strings.Cut(name, ".run.")
-		for _, state := range p.oneOffs(app) {
+		found, err := p.oneOffs(app)
+		if err != nil {
+			return p.fail("%v", err)
+		}
+		for _, state := range found {
 			if state.Name == "/"+name {
 				p.stopContainer(app, state.ID)
 			}
@@ -213,7 +224,11 @@ func runStop(p *Proc, args []string) error {
 	if err := p.verifyApp(arg(args, 1)); err != nil {
 		return err
 	}
-	for _, state := range p.oneOffs(args[1]) {
+	found, err := p.oneOffs(args[1])
+	if err != nil {
+		return p.fail("%v", err)
+	}
+	for _, state := range found {
 		p.stopContainer(args[1], state.ID)
 	}
 	return nil

@@ -151,6 +151,9 @@ func (p *Proc) stopFirst(d deployment, process string) error {
 	ids := p.stateFiles(d.app, process)
 	for _, dyno := range format.SortedKeys(ids) {
 		state, err := p.inspect(ids[dyno])
+		if err != nil && !errors.Is(err, errNoContainer) {
+			return err
+		}
 		if err != nil || !state.State.Running {
 			continue
 		}

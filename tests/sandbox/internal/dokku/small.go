@@ -1,18 +1,10 @@
 package dokku
 
 import (
+	"cmp"
 	"crypto/rand"
 	"strings"
 )
-
-// certsPlugin answers that there are no certificates: the sandbox speaks http.
-func certsPlugin() plugin {
-	no := func(p *Proc, _ []string) error {
-		p.print("false")
-		return nil
-	}
-	return plugin{hooks: map[string]Hook{"certs-exists": no, "certs-force": no}}
-}
 
 // cronPlugin is called where Dokku would write its crontab.
 func cronPlugin() plugin {
@@ -144,12 +136,14 @@ func resourcePlugin() plugin {
 		about: "Manage resource settings for an app",
 		help: []string{
 			"resource:limit [--process-type <type>] [--cpu N] [--memory N] <app>, Limit resources for a given app/process-type combination",
+			"resource:reserve [--process-type <type>] [--cpu N] [--memory N] <app>, Reserve resources for a given app/process-type combination",
 			"resource:report [<app>] [<flag>], Displays a resource report for one or more apps",
 		},
 		hooks: map[string]Hook{"docker-args-process-deploy": resourceArgs},
 		subcommands: map[string]Hook{
-			"limit":  resourceLimit,
-			"report": reportCommand("resource", resourceReport),
+			"limit":   setResources("limit"),
+			"reserve": setResources("reserve"),
+			"report":  reportCommand("resource", resourceReport),
 		},
 	}
 }
@@ -168,10 +162,14 @@ func resourceArgs(p *Proc, args []string) error {
 		if value == "" {
 			continue
 		}
-		if name != "cpu" && strings.Trim(value, "0123456789") == "" {
-			value += "m"
+		if name == "memory" {
+			value = withUnit(value)
 		}
 		flags = append(flags, "--"+flag+"="+value)
+	}
+	reserved := cmp.Or(p.prop("resource", app, process+".reserve.memory"), p.prop("resource", app, "_default_.reserve.memory"))
+	if reserved != "" {
+		flags = append(flags, "--memory-reservation="+withUnit(reserved))
 	}
 	p.passInput()
 	if len(flags) > 0 && p.Env["DOKKU_OMIT_RESOURCE_ARGS"] != "1" {
@@ -180,7 +178,20 @@ func resourceArgs(p *Proc, args []string) error {
 	return nil
 }
 
-func resourceLimit(p *Proc, args []string) error {
+// withUnit is an amount of memory as docker takes it: Dokku's are in megabytes where they have no unit.
+func withUnit(value string) string {
+	if strings.Trim(value, "0123456789") == "" {
+		value += "m"
+	}
+	return value
+}
+
+// setResources is the command that sets limits or reservations.
+func setResources(kind string) Hook {
+	return func(p *Proc, args []string) error { return p.setResources(kind, args) }
+}
+
+func (p *Proc) setResources(kind string, args []string) error {
 	process, app, limits := "_default_", "", map[string]string{}
 	for i := 1; i < len(args); i++ {
 		name, value, inline := strings.Cut(strings.TrimPrefix(args[i], "--"), "=")
@@ -204,9 +215,10 @@ func resourceLimit(p *Proc, args []string) error {
 	if err := p.verifyApp(app); err != nil {
 		return err
 	}
-	p.info2Quiet("Setting resource limits for %s (%s)", app, process)
+	noun := map[string]string{"limit": "limits", "reserve": "reservation"}[kind]
+	p.info2Quiet("Setting resource %s for %s (%s)", noun, app, process)
 	for name, value := range limits {
-		if err := p.setProp("resource", app, process+".limit."+name, value); err != nil {
+		if err := p.setProp("resource", app, process+"."+kind+"."+name, value); err != nil {
 			return err
 		}
 	}
@@ -216,7 +228,9 @@ func resourceLimit(p *Proc, args []string) error {
 func resourceReport(p *Proc, app string) []field {
 	var fields []field
 	for name := range resourceNames {
-		fields = append(fields, field{"resource-_default_-limit-" + name, p.prop("resource", app, "_default_.limit."+name)})
+		for _, kind := range []string{"limit", "reserve"} {
+			fields = append(fields, field{"resource-_default_-" + kind + "-" + name, p.prop("resource", app, "_default_."+kind+"."+name)})
+		}
 	}
 	return fields
 }

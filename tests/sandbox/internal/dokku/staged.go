@@ -59,16 +59,17 @@ func (p *Proc) commitStaged(path string) error {
 
 // sourceFile reads a file of a new version: from the image that the app is
 // deployed from, or else from the folder of its code.
-func (p *Proc) sourceFile(app, dir, name string) []byte {
+func (p *Proc) sourceFile(app, dir, name string) ([]byte, error) {
 	if image := p.ask("git-get-property", app, "source-image"); image != "" {
-		return p.filesOf(app, image)[name]
+		files, err := p.filesOf(app, image)
+		return files[name], err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		return nil
+	if os.IsNotExist(err) {
+		return nil, nil
 	}
 	if data == nil {
 		data = []byte{}
 	}
-	return data
+	return data, err
 }

@@ -8,7 +8,7 @@ import (
 
 func TestEnvRoundTrip(t *testing.T) {
 	env := map[string]string{
-		"A": "a b", "NUMBER": "42", "ZERO": "007", "QUOTE": `it's "so"`,
+		"A": "a b", "NUMBER": "42", "ZERO": "007", "QUOTE": `it's "so" now`,
 		"DOLLAR": "$HOME!`x`", "LINES": "one\ntwo", "BACK": `a\nb`, "EMPTY": "",
 	}
 	text := FormatEnv(env)
@@ -21,6 +21,17 @@ func TestEnvRoundTrip(t *testing.T) {
 	}
 }
 
+// What Dokku 0.38.27 writes for a value in quotes, and what it reads of it.
+func TestEnvOfAValueInQuotes(t *testing.T) {
+	text := FormatEnv(map[string]string{"A": `"x"`})
+	if text != `A="\"x\""` {
+		t.Errorf("written as %s", text)
+	}
+	if got, err := ParseEnv(text); err != nil || got["A"] != `"x\` {
+		t.Errorf("read back %q, %v", got["A"], err)
+	}
+}
+
 func TestParseEnvHandWritten(t *testing.T) {
 	got, err := ParseEnv("# a comment\n\nexport A='x y'\nB=plain\r\n")
 	if err != nil {
@@ -29,8 +40,8 @@ func TestParseEnvHandWritten(t *testing.T) {
 	if want := map[string]string{"A": "x y", "B": "plain"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if _, err := ParseEnv("nonsense"); err == nil {
-		t.Error("a line without = was accepted")
+	if _, err := ParseEnv("non-sense\n"); err == nil {
+		t.Error("a line that is none was accepted")
 	}
 }
 

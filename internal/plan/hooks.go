@@ -1,0 +1,131 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// The kinds of the apps' own tasks among the hooks.
+const (
+	releaseTask = "release-task"
+	postdeploy  = "postdeploy"
+)
+
+// hooks lists what will run, in its order. Where no app is graduated nothing does.
+func (p *planner) hooks() {
+	if !p.any((*role).moves) {
+		return
+	}
+	p.groupHooks(graduate.HookPre)
+	if p.g.Settings.ReleaseTaskMode() != graduate.ReleaseTasksSkip { // before the hold or in it: after the pre hooks, before the post hooks
+		for _, r := range p.roles {
+			p.ownTasks(releaseTask, r, r.version.releaseTasks(!r.target.Deployed))
+		}
+	}
+	p.groupHooks(graduate.HookPost)
+	for _, r := range p.roles {
+		if r.version.postdeploy != "" {
+			p.ownTasks(postdeploy, r, []task{{"postdeploy", r.version.postdeploy}})
+		}
+	}
+	p.groupHooks(graduate.HookLive)
+}
+
+func (p *planner) any(is func(*role) bool) bool {
+	for _, r := range p.roles {
+		if is(r) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *planner) groupHooks(kind graduate.HookKind) {
+	for _, h := range p.g.HooksOf(kind) {
+		planned := graduate.HookPlan{Kind: string(kind), Name: h.Name, Where: "host", What: h.Host, Timeout: int(h.Deadline() / time.Second)}
+		if h.Host == "" {
+			planned.What = oneLine(shellquote.Join(h.Command...))
+			if r := p.role(h.Role); r != nil {
+				planned.Where = r.target.App
+			}
+		}
+		p.plan.Hooks = append(p.plan.Hooks, planned)
+	}
+}
+
+func (p *planner) ownTasks(kind string, r *role, tasks []task) {
+	if !r.moves() {
+		return
+	}
+	for _, t := range tasks {
+		p.plan.Hooks = append(p.plan.Hooks, graduate.HookPlan{Kind: kind, Name: r.Name + "/" + t.name, Where: r.target.App, What: oneLine(t.command)})
+	}
+}
+
+// role finds a role by its name.
+func (p *planner) role(name string) *role {
+	if i := p.place(name); i >= 0 {
+		return p.roles[i]
+	}
+	return nil
+}
+
+// findInCommands asks the images for the commands of the hooks that run in them.
+func (p *planner) findInCommands(ctx context.Context) error {
+	if !p.any((*role).moves) {
+		return nil
+	}
+	var hooks []graduate.Hook
+	for _, kind := range []graduate.HookKind{graduate.HookPre, graduate.HookPost, graduate.HookLive} {
+		hooks = append(hooks, p.g.HooksOf(kind)...)
+	}
+	lacks := make([]bool, len(hooks))
+	group, groupContext := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, h := range hooks {
+		image := p.imageFor(h)
+		if image == "" {
+			continue
+		}
+		group.Go(func() error {
+			has, known := p.in.HasCommand(groupContext, image, h.Command)
+			lacks[i] = known && !has
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, h := range hooks {
+		if !lacks[i] {
+			continue
+		}
+		r := p.role(h.Role)
+		app := r.source.App
+		if !r.moves() {
+			app = r.target.App
+		}
+		p.add(HookCommand, r, app, fmt.Sprintf("hook %s/%s runs %s in the image of %s, which does not have it", h.Kind, h.Name, h.Command[0], app),
+			"build the image with it, or change the hook's command")
+	}
+	return ctx.Err()
+}
+
+// imageFor is the image in which a container hook will run; empty for others.
+func (p *planner) imageFor(h graduate.Hook) string {
+	r := p.role(h.Role)
+	switch {
+	case h.Host != "" || len(h.Command) == 0 || r == nil:
+		return ""
+	case r.moves():
+		return r.source.Image
+	default:
+		return r.target.Image
+	}
+}

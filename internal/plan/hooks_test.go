@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+const ownTasks = `{"scripts": {"dokku": {"predeploy": "bin/pre", "postdeploy": "bin/post  --all"}, "postdeploy": "bin/first"}}`
+
+// withTasks gives a shop whose apps bring tasks along, and hooks of each kind.
+func withTasks() (*graduate.Group, *inspector) {
+	g, in := shop()
+	in.change("portal-dev", func(f *graduate.Facts) {
+		f.Around.AppJSON, f.Around.Procfile = []byte(ownTasks), map[string]string{"web": "serve", "release": "bin/release"}
+	})
+	g.Hooks = []graduate.Hook{
+		{Kind: graduate.HookLive, Name: "tell", Host: "tell-all"}, {Kind: graduate.HookAbort, Name: "mourn", Host: "mourn"},
+		{Kind: graduate.HookPost, Name: "migrate", Role: "site", Command: []string{"sh", "-c", "a b"}, Timeout: 90 * time.Second},
+		{Kind: graduate.HookPre, Name: "backup", Host: "backup"}, {Kind: graduate.HookRollback, Name: "undo", Role: "site", Command: []string{"undo"}},
+	}
+	return g, in
+}
+
+func TestHooksAndTasksInTheirOrder(t *testing.T) {
+	pre := graduate.HookPlan{Kind: "pre", Name: "backup", Where: "host", What: "backup", Timeout: 600}
+	before := graduate.HookPlan{Kind: "release-task", Name: "site/predeploy", Where: "portal", What: "bin/pre"}
+	release := graduate.HookPlan{Kind: "release-task", Name: "site/release", Where: "portal", What: "bin/release"}
+	first := graduate.HookPlan{Kind: "release-task", Name: "site/first-postdeploy", Where: "portal", What: "bin/first"}
+	post := graduate.HookPlan{Kind: "post", Name: "migrate", Where: "portal", What: "sh -c 'a b'", Timeout: 90}
+	after := graduate.HookPlan{Kind: "postdeploy", Name: "site/postdeploy", Where: "portal", What: "bin/post --all"}
+	live := graduate.HookPlan{Kind: "live", Name: "tell", Where: "host", What: "tell-all", Timeout: 600}
+	for _, c := range []struct {
+		name   string
+		change func(*graduate.Group, *inspector)
+		want   []graduate.HookPlan
+	}{
+		{"hold", func(*graduate.Group, *inspector) {}, []graduate.HookPlan{pre, before, release, post, after, live}},
+		{"before", func(g *graduate.Group, _ *inspector) { g.Settings.ReleaseTasks = graduate.ReleaseTasksBefore },
+			[]graduate.HookPlan{pre, before, release, post, after, live}},
+		{"skip", func(g *graduate.Group, _ *inspector) { g.Settings.ReleaseTasks = graduate.ReleaseTasksSkip }, []graduate.HookPlan{pre, post, after, live}},
+		{"first deploy", func(_ *graduate.Group, in *inspector) {
+			in.change("portal", func(f *graduate.Facts) { f.Deployed = false })
+		},
+			[]graduate.HookPlan{pre, before, release, first, post, after, live}},
+		{"only the other app", func(_ *graduate.Group, in *inspector) {
+			in.change("portal", func(f *graduate.Facts) { f.Artifact, f.Revision = "sha256:p2", "p2" })
+		}, []graduate.HookPlan{pre, post, live}},
+		{"nothing to do", func(g *graduate.Group, in *inspector) {
+			same(g, in)
+			in.change("portal", func(f *graduate.Facts) { f.Artifact, f.Revision = "sha256:p2", "p2" })
+		}, []graduate.HookPlan{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g, in := withTasks()
+			c.change(g, in)
+			p, _, err := Make(t.Context(), in, g, devProd)
+			require.NoError(t, err)
+			require.Equal(t, c.want, p.Hooks)
+		})
+	}
+}
+
+func TestAnAppJSONThatIsNoneCountsAsNone(t *testing.T) {
+	for _, text := range []string{"", "null", "[]", "{", `{"scripts": 7, "formation": [], "healthchecks": {"web": 1}, "cron": {}}`} {
+		v := readVersion(graduate.Facts{Around: graduate.Surroundings{AppJSON: []byte(text)}})
+		require.Empty(t, v.releaseTasks(true), text)
+		require.Empty(t, v.quantities, text)
+		require.Empty(t, v.cron, text)
+	}
+}
