@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/dokku-graduate/dokku-graduate/tests/daemon"
 )
 
 // patience is how long any command may take; what takes longer hangs.
@@ -26,7 +28,7 @@ type box struct {
 	prod []string
 	load *exec.Cmd
 	// daemon is the sandbox's own Docker daemon; nil where it uses the machine's.
-	daemon *daemon
+	daemon *daemon.Daemon
 	// read is how much of the load generator's file has been looked at; spans are the times in which requests may fail.
 	read  int64
 	spans []span
@@ -65,7 +67,7 @@ func helper(env []string, words ...string) (string, error) {
 }
 
 // newBox starts a sandbox with a deployed group under load. The box is to be stopped also where there is an error.
-func newBox(ctx context.Context, work, name string, d *daemon) (*box, error) {
+func newBox(ctx context.Context, work, name string, d *daemon.Daemon) (*box, error) {
 	b := &box{ctx: ctx, work: work, dir: filepath.Join(work, name), daemon: d,
 		id: "crash" + filepath.Base(work)[len("graduate-crash."):] + name}
 	b.group = b.id
@@ -83,7 +85,7 @@ func (b *box) startSandbox() error {
 	tool := filepath.Join(b.work, "graduate-sandbox")
 	b.env = os.Environ()
 	if b.daemon != nil {
-		b.env = append(b.env, "DOCKER_HOST="+b.daemon.host())
+		b.env = append(b.env, "DOCKER_HOST="+b.daemon.Host())
 	}
 	if out, err := exec.Command(tool, "start", b.dir).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -226,7 +228,7 @@ func (b *box) stop() {
 		fmt.Fprintf(os.Stderr, " !     crash: the sandbox %s is not removed: %v: %s\n", b.dir, err, out)
 	}
 	if b.daemon != nil {
-		b.daemon.remove()
+		b.daemon.Remove()
 		return
 	}
 	images, _ := b.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", strings.ToLower(b.id)+"/*")

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,43 +142,6 @@ func TestTheVictimIsOneThatThereIs(t *testing.T) {
 		if got := possible(c.victim, moment{name: c.moment}, c.held); got != c.want {
 			t.Errorf("%s at %s: %s, not %s", c.victim, c.moment, got, c.want)
 		}
-	}
-}
-
-func TestADaemonLeavesNothing(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "daemon")
-	d, err := newDaemon(dir)
-	if err != nil {
-		t.Skip("there can be no Docker daemon of the test's own:", err)
-	}
-	t.Cleanup(d.remove)
-	if _, err := net.InterfaceByName(d.bridge.name); err != nil {
-		t.Error(err)
-	}
-	for name, end := range map[string]func(){"killed": d.kill, "cut off": d.cut} {
-		end()
-		if pings(d.path("docker.sock")) == nil {
-			t.Errorf("%s, it still answers", name)
-		}
-		if err := d.start(); err != nil {
-			t.Errorf("%s, it does not start again: %v", name, err)
-		}
-	}
-	pids := []int{d.dockerd.cmd.Process.Pid, d.containerd.cmd.Process.Pid}
-	d.remove()
-	for _, pid := range pids {
-		if !isZombie(pid) {
-			t.Errorf("process %d is left: %s", pid, commandLine(pid))
-		}
-	}
-	if _, err := net.InterfaceByName(d.bridge.name); err == nil {
-		t.Error("the bridge is left")
-	}
-	if left := d.mounts(); len(left) > 0 {
-		t.Errorf("mounted: %q", left)
-	}
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("the folder is left: %v", err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/dokku-graduate/dokku-graduate/tests/proc"
 )
 
 // cycle is one kill with its recovery.
@@ -91,7 +93,7 @@ func awaitHit(log string, ended chan int) (hit, code int) {
 		case <-time.After(10 * time.Millisecond):
 		}
 		pid, err := strconv.Atoi(strings.TrimSpace(readFile(log + ".hit")))
-		if err == nil && (isStopped(pid) || syscall.Kill(pid, 0) != nil) {
+		if err == nil && (proc.IsStopped(pid) || syscall.Kill(pid, 0) != nil) {
 			return pid, 0
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"os"
-	"strings"
 )
 
 // tail is the last part of a file that only grows: enough for one kill.
@@ -33,10 +32,4 @@ func names(dir string) []string {
 func readFile(path string) string {
 	data, _ := os.ReadFile(path)
 	return string(data)
-}
-
-// lastLine is the last line of a text that says something.
-func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return lines[len(lines)-1]
 }

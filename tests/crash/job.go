@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/dokku-graduate/dokku-graduate/tests/daemon"
 )
 
 // job kills in one sandbox, a part of all moments.
@@ -129,8 +131,8 @@ func (j *job) renew() error {
 }
 
 // newDaemon starts a Docker daemon for a sandbox; where there can be none, it says why, and the machine's has to do.
-func (j *job) newDaemon(name string) *daemon {
-	d, err := newDaemon(filepath.Join(j.work, name+".docker"))
+func (j *job) newDaemon(name string) *daemon.Daemon {
+	d, err := daemon.New(filepath.Join(j.work, name+".docker"))
 	if err != nil {
 		fmt.Printf("       The sandbox has no Docker daemon of its own, and none is killed: %v\n", err)
 	}

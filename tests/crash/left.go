@@ -99,7 +99,7 @@ func free(path string) error {
 
 // checkProcesses finds processes that work on; those that retire old containers end by and by.
 func (c *cycle) checkProcesses() {
-	deadline := time.Now().Add(rise)
+	deadline := time.Now().Add(patience)
 	for {
 		var left []string
 		for _, p := range c.box.processes() {

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/dokku-graduate/dokku-graduate/tests/proc"
 )
 
 // process is one of the machine's processes.
@@ -23,12 +23,12 @@ type process struct {
 // processes lists those that work in this box.
 func (b *box) processes() []process {
 	var found []process
-	for _, pid := range allPids() {
-		environ := readFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if !strings.Contains(environ, "DOKKU_ROOT="+b.dir+"/") && !strings.Contains(environ, "GRADUATE_GROUP="+b.group) {
+	for _, pid := range proc.All() {
+		environ := proc.Environ(pid)
+		if !b.owns(environ) {
 			continue
 		}
-		p := process{pid: pid, words: commandLine(pid), environ: strings.Split(environ, "\x00")}
+		p := process{pid: pid, words: proc.CommandLine(pid), environ: environ}
 		p.exe, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 		first, _, _ := strings.Cut(p.words, " ")
 		p.name = filepath.Base(first)
@@ -39,6 +39,13 @@ func (b *box) processes() []process {
 	return found
 }
 
+// owns tells from a process's environment whether it works in this box.
+func (b *box) owns(environ []string) bool {
+	return slices.ContainsFunc(environ, func(word string) bool {
+		return strings.HasPrefix(word, "DOKKU_ROOT="+b.dir+"/") || strings.HasPrefix(word, "GRADUATE_GROUP="+b.group)
+	})
+}
+
 // isPlugin tells whether a process is the plugin's own program.
 func (b *box) isPlugin(p process) bool { return strings.HasPrefix(p.exe, filepath.Join(b.dir, "lib")) }
 
@@ -47,7 +54,7 @@ func (p process) isNginx() bool { return strings.HasPrefix(p.name, "nginx") }
 
 // isNginx tells whether a PID is one of nginx's.
 func isNginx(pid int) bool {
-	first, _, _ := strings.Cut(commandLine(pid), " ")
+	first, _, _ := strings.Cut(proc.CommandLine(pid), " ")
 	return process{name: filepath.Base(first)}.isNginx()
 }
 
@@ -72,42 +79,3 @@ func (b *box) killAll(chosen func(process) bool) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
-
-func allPids() []int {
-	var found []int
-	for _, name := range names("/proc") {
-		if pid, err := strconv.Atoi(name); err == nil {
-			found = append(found, pid)
-		}
-	}
-	return found
-}
-
-// pidsOf lists the processes with words in their command line.
-func pidsOf(words string) []int {
-	return slices.DeleteFunc(allPids(), func(pid int) bool { return !strings.Contains(commandLine(pid), words) })
-}
-
-func commandLine(pid int) string {
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return string(bytes.ReplaceAll(data, []byte{0}, []byte(" ")))
-}
-
-// inContainer tells whether a process is one of a container's: its number may be another's by now.
-func inContainer(pid int, container string) bool {
-	return strings.Contains(readFile(fmt.Sprintf("/proc/%d/cgroup", pid)), container)
-}
-
-// state is a process's state in one letter; Z for one that is gone.
-func state(pid int) string {
-	_, rest, _ := strings.Cut(readFile(fmt.Sprintf("/proc/%d/stat", pid)), ") ")
-	if rest == "" {
-		return "Z"
-	}
-	return rest[:1]
-}
-
-func isZombie(pid int) bool { return state(pid) == "Z" }
-
-// isStopped tells whether a process is stopped by a signal.
-func isStopped(pid int) bool { return state(pid) == "T" }

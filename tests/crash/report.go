@@ -42,7 +42,7 @@ func (c *cycle) report() {
 		keep[app+".nginx.conf"] = readFile(filepath.Join(c.box.dir, "home", app, "nginx.conf"))
 	}
 	if d := c.box.daemon; d != nil {
-		keep["docker.log"], keep["containerd.log"] = tail(d.path("docker.log")), tail(d.path("containerd.log"))
+		keep["docker.log"], keep["containerd.log"] = tail(d.Path("docker.log")), tail(d.Path("containerd.log"))
 	}
 	for name, content := range keep {
 		_ = os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600)

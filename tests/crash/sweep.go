@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/dokku-graduate/dokku-graduate/tests/daemon"
+	"github.com/dokku-graduate/dokku-graduate/tests/proc"
 )
 
 // own notes in a crash test's folder whose it is.
@@ -18,20 +20,11 @@ func sweep() {
 	works, _ := filepath.Glob(filepath.Join(os.TempDir(), "graduate-crash.*"))
 	for _, work := range works {
 		var pid int
-		if _, err := fmt.Sscan(readFile(filepath.Join(work, "pid")), &pid); err != nil || pid <= 1 || !isZombie(pid) {
+		if _, err := fmt.Sscan(readFile(filepath.Join(work, "pid")), &pid); err != nil || pid <= 1 || !proc.IsGone(pid) {
 			continue
 		}
 		fmt.Println("       A crash test was killed: what it left goes,", work)
-		dirs, _ := filepath.Glob(filepath.Join(work, "*.docker"))
-		for _, dir := range dirs {
-			d := &daemon{dir: dir, bridge: bridge{readFile(filepath.Join(dir, "bridge"))}}
-			for _, words := range []string{"--config-file " + d.path("daemon.json") + " ", "--config " + d.path("containerd.toml") + " "} {
-				for _, pid := range pidsOf(words) {
-					_ = syscall.Kill(pid, syscall.SIGKILL)
-				}
-			}
-			d.remove()
-		}
+		daemon.Sweep(filepath.Join(work, "*.docker"))
 		_ = os.RemoveAll(work)
 	}
 }

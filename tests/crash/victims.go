@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/dokku-graduate/dokku-graduate/tests/proc"
 )
 
 // The victims: who is killed while the coordinator is stopped at a moment.
@@ -71,16 +73,16 @@ func (b *box) strike(victim string, m moment, hit int, run string) (string, erro
 		kill(boss)
 		err = b.restartNginx()
 	case dockerd, dockerdLive:
-		b.daemon.kill()
+		b.daemon.Kill()
 	case dockerdToo, dockerdWith:
 		kill(boss)
-		b.daemon.kill()
+		b.daemon.Kill()
 	case power:
 		err = b.cutPower()
 	}
 	_ = syscall.Kill(hit, syscall.SIGCONT)
 	if b.daemon != nil && err == nil { // as systemd does; whoever goes on meets none for a while
-		err = b.daemon.start("--live-restore=" + strconv.FormatBool(isOneOf(victim, dockerdLive, dockerdWith)))
+		err = b.daemon.Start("--live-restore=" + strconv.FormatBool(isOneOf(victim, dockerdLive, dockerdWith)))
 	}
 	return victim, err
 }
@@ -123,7 +125,7 @@ func (b *box) killNginx() {
 		// A number that nginx has left behind may be another process's.
 		if n, err := strconv.Atoi(word); err == nil && n > 1 && isNginx(n) {
 			_ = syscall.Kill(n, syscall.SIGKILL)
-			for deadline := time.Now().Add(rise); !isZombie(n) && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(patience); !proc.IsGone(n) && time.Now().Before(deadline); {
 				time.Sleep(5 * time.Millisecond)
 			}
 		}
@@ -149,7 +151,7 @@ func (b *box) cutPower() error {
 	b.killAll(func(process) bool { return true })
 	b.killNginx()
 	if b.daemon != nil {
-		b.daemon.cut()
+		b.daemon.Cut()
 		return nil
 	}
 	var words []string
