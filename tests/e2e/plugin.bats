@@ -225,8 +225,11 @@ go_image() {
 
 @test "plugin: without Go and without a release binary it is built in Docker" {
   uninstall
+  # The build needs Go's modules, and a lane's own daemon gives its containers no way out: the machine's does.
+  export DOCKER_HOST=${OUTER_DOCKER_HOST-${DOCKER_HOST:-}}
   go_image "e2e$E2E_ID/golang:1"
   GRADUATE_GO=none GRADUATE_GO_IMAGE="e2e$E2E_ID/golang:1" run dokku plugin:install "file://$PLUGIN_TEST/plugin.git" --name graduate
+  docker image rm --force "e2e$E2E_ID/golang:1" >/dev/null
   assert_equal "$status" 0 "exit code ($output)"
   assert_contains "$output" 'Building graduate in Docker'
   assert_installed

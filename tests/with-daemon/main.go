@@ -3,7 +3,8 @@
 //	with-daemon COMMAND [ARGUMENT...]
 //
 // The command's exit code is its own; 125 where the daemon does not start. Where there can be none (only root can have
-// one), it says so, and the command uses the machine's. Ctrl-C and SIGTERM are passed on, and the command's end awaited.
+// one), it says so, and the command uses the machine's. The daemon's containers reach this machine and nothing beyond it;
+// OUTER_DOCKER_HOST is the DOCKER_HOST of before, for what must. Ctrl-C and SIGTERM are passed on, and the command's end awaited.
 package main
 
 import (
@@ -46,7 +47,7 @@ func run(words []string) (int, error) {
 		fmt.Fprintln(os.Stderr, "       There is no Docker daemon of its own for this, the machine's has to do:", err)
 	} else {
 		defer d.Remove()
-		cmd.Env = append(os.Environ(), "DOCKER_HOST="+d.Host())
+		cmd.Env = append(os.Environ(), "DOCKER_HOST="+d.Host(), "OUTER_DOCKER_HOST="+os.Getenv("DOCKER_HOST"))
 	}
 	if err := cmd.Start(); err != nil {
 		return 0, err
