@@ -89,7 +89,7 @@ func (d *Daemon) Start(flags ...string) error {
 	if d.dockerd == nil {
 		// Nothing from outside asks the containers, and they ask nobody: no rule of iptables is needed.
 		words := append([]string{"--config-file", d.Path("daemon.json"), "--containerd", d.Path("containerd.sock"),
-			"--data-root", d.Path("data"), "--exec-root", d.Path("exec"), "--pidfile", d.Path("docker.pid"), "--host", d.Host(),
+			"--data-root", d.Path("lib/docker"), "--exec-root", d.Path("exec"), "--pidfile", d.Path("docker.pid"), "--host", d.Host(),
 			"--storage-driver", d.driver, "--bridge", d.bridge.name, "--iptables=false", "--ip-forward=false", "--ip-masq=false"}, flags...)
 		if d.dockerd, err = serve(d.Path("docker.log"), d.Path("docker.sock"), "dockerd", words...); err != nil {
 			return err
