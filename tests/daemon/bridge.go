@@ -19,12 +19,13 @@ func newBridge() (bridge, error) {
 			continue // the kernel lets only one make a name
 		}
 		for _, words := range [][]string{
-			{"address", "add", address + "/24", "dev", b.name},
-			{"link", "set", b.name, "up"},
+			{"ip", "address", "add", address + "/24", "dev", b.name},
+			{"ip", "link", "set", b.name, "up"},
+			b.rule("--insert"),
 		} {
-			if out, err := exec.Command("ip", words...).CombinedOutput(); err != nil {
+			if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
 				b.remove()
-				return bridge{}, fmt.Errorf("no bridge of its own: %w: %s", err, out)
+				return bridge{}, fmt.Errorf("no bridge of its own: %s: %w: %s", words[0], err, out)
 			}
 		}
 		return b, nil
@@ -43,4 +44,13 @@ func taken(address net.IP) bool {
 	return false
 }
 
-func (b bridge) remove() { _ = exec.Command("ip", "link", "delete", b.name).Run() }
+// rule inserts or deletes what lets the bridge's containers talk to each other: the machine's Docker drops what is forwarded.
+func (b bridge) rule(verb string) []string {
+	return []string{"iptables", "--wait", verb, "FORWARD", "--in-interface", b.name, "--out-interface", b.name, "--jump", "ACCEPT"}
+}
+
+func (b bridge) remove() {
+	words := b.rule("--delete")
+	_ = exec.Command(words[0], words[1:]...).Run()
+	_ = exec.Command("ip", "link", "delete", b.name).Run()
+}

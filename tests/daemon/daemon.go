@@ -33,7 +33,7 @@ func New(dir string) (*Daemon, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("only root can start one")
 	}
-	for _, program := range []string{"dockerd", "containerd", "ip"} {
+	for _, program := range []string{"dockerd", "containerd", "ip", "iptables"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (d *Daemon) Start(flags ...string) error {
 		}
 	}
 	if d.dockerd == nil {
-		// Nothing from outside asks the containers, and they ask nobody: no rule of iptables is needed.
+		// The containers ask each other and this machine: no more of iptables is needed than the bridge's rule.
 		words := append([]string{"--config-file", d.Path("daemon.json"), "--containerd", d.Path("containerd.sock"),
 			"--data-root", d.Path("lib/docker"), "--exec-root", d.Path("exec"), "--pidfile", d.Path("docker.pid"), "--host", d.Host(),
 			"--storage-driver", d.driver, "--bridge", d.bridge.name, "--iptables=false", "--ip-forward=false", "--ip-masq=false"}, flags...)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -18,6 +19,10 @@ func TestADaemonLeavesNothing(t *testing.T) {
 	t.Cleanup(d.Remove)
 	if _, err := net.InterfaceByName(d.bridge.name); err != nil {
 		t.Error(err)
+	}
+	rule := d.bridge.rule("--check")
+	if out, err := exec.Command(rule[0], rule[1:]...).CombinedOutput(); err != nil {
+		t.Errorf("the bridge has no rule: %v: %s", err, out)
 	}
 	for name, end := range map[string]func(){"killed": d.Kill, "cut off": d.Cut} {
 		end()
@@ -37,6 +42,9 @@ func TestADaemonLeavesNothing(t *testing.T) {
 	}
 	if _, err := net.InterfaceByName(d.bridge.name); err == nil {
 		t.Error("the bridge is left")
+	}
+	if exec.Command(rule[0], rule[1:]...).Run() == nil {
+		t.Error("the rule of the bridge is left")
 	}
 	if left := d.mounts(); len(left) > 0 {
 		t.Errorf("mounted: %q", left)
