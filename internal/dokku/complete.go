@@ -104,19 +104,25 @@ func (h *Host) tellOld(ctx context.Context, r *graduate.Run, a *graduate.App, pr
 	}
 }
 
-// unsettled lists the run's containers of a process type which Dokku has not taken over; where there are none at
-// all, one name that does not exist stands for what is missing.
+// unsettled lists the run's containers of a process type which Dokku has not taken over to the end; where there are none
+// at all, one name that does not exist stands for what is missing. An app's files name its containers before Dokku's
+// core-post-deploy stores the scale and the Procfile and, last, gives them the names that they keep.
 func (h *Host) unsettled(ctx context.Context, r *graduate.Run, a *graduate.App, process string) ([]string, error) {
-	out, err := h.docker(ctx, "container", "ls", "--all", "--quiet", "--no-trunc", "--filter", "label="+RunLabel+"="+r.ID,
+	out, err := h.docker(ctx, "container", "ls", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}", "--filter", "label="+RunLabel+"="+r.ID,
 		"--filter", "label=com.dokku.app-name="+a.Target, "--filter", "label=com.dokku.process-type="+process)
 	if err != nil {
 		return nil, err
 	}
-	ids := strings.Fields(out)
+	if strings.TrimSpace(out) == "" {
+		return []string{"graduate-missing-" + r.ID}, nil
+	}
 	settled := h.containerIDs(a.Target)
-	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(settled, id) })
-	if len(ids) == 0 {
-		left = []string{"graduate-missing-" + r.ID}
+	var left []string
+	for line := range strings.Lines(out) {
+		id, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if !slices.Contains(settled, id) || strings.Contains(name, ".upcoming-") {
+			left = append(left, id)
+		}
 	}
 	return left, nil
 }

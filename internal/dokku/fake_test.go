@@ -14,7 +14,7 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// fakeDocker is a Docker client that keeps its tags ("NAME:TAG ID") and containers ("ID RUN TYPE IMAGE") in files
+// fakeDocker is a Docker client that keeps its tags ("NAME:TAG ID") and containers ("ID RUN TYPE IMAGE [NAME]") in files
 // beside it, notes each call, and fails where a call begins with what is in the file "fails".
 const fakeDocker = `#!/bin/sh
 cd "$(dirname "$0")" || exit 1
@@ -70,7 +70,8 @@ case "$1 $2" in
 "container ls")
   case "$*" in *container-type=run*) kind=run ;; *) kind= ;; esac
   run=$(echo "$*" | sed 's/.*graduate.run=\([^ ]*\).*/\1/')
-  awk -v r="$run" -v k="$kind" '$2 == r && (k == "" || $3 == k) { print $1 }' containers ;;
+  case "$*" in *.Names*) names=1 ;; *) names= ;; esac
+  awk -v r="$run" -v k="$kind" -v names="$names" '$2 == r && (k == "" || $3 == k) { print $1 (names ? " " $5 : "") }' containers ;;
 "container rm") shift 3; for id; do drop containers "$id"; done ;;
 "container inspect")
   case "$*" in

@@ -168,8 +168,9 @@ func TestCompleteDeploysAgainWhatIsMissing(t *testing.T) {
 		name, containers string
 		want             int
 	}{
-		{"nothing is", "c1 RUN deploy i1\n", 0},
-		{"it was not taken over by Dokku", "c1 RUN deploy i1\nc2 RUN deploy i1\n", 1},
+		{"nothing is", "c1 RUN deploy i1 portal.web.1\n", 0},
+		{"it was not taken over by Dokku", "c1 RUN deploy i1 portal.web.1\nc2 RUN deploy i1 portal.web.1.upcoming-7\n", 1},
+		{"Dokku had not come to its name", "c2 RUN deploy i1 portal.web.1.upcoming-7\n", 1},
 		{"there is none", "", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -178,7 +179,9 @@ func TestCompleteDeploysAgainWhatIsMissing(t *testing.T) {
 			f.write("home/portal/CONTAINER.web.1", "old-web")
 			f.write("home/portal/CONTAINER.worker.1", "old-worker")
 			require.NoError(t, f.Close(t.Context(), f.run))
-			f.write("home/portal/CONTAINER.web.1", "c1")
+			taken, _, _ := strings.Cut(c.containers, " ")
+			f.write("home/portal/CONTAINER.web.1", taken)
+			f.write("bin/trigger-scheduler-deploy", "echo c3 >"+filepath.Join(f.dir, "home/portal/CONTAINER.web.1"))
 			require.NoError(t, f.Complete(t.Context(), f.run, f.app, "web", io.Discard))
 			require.Equal(t, c.want, strings.Count(f.read("bin/triggers"), "scheduler-deploy docker-local portal graduate-"+f.run.ID+" web"))
 			require.NotContains(t, f.read("bin/containers"), "c2")
