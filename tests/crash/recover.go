@@ -42,7 +42,8 @@ func (c *cycle) recover() {
 		c.way = byRecover
 	}
 	_ = b.fail("") // no hook is to fail in a recovery
-	log := filepath.Join(b.dir, "seen")
+	// A file of its own: what lives on of the killed run would stop at the moment, were it forgotten that it has been.
+	log := filepath.Join(b.dir, "seen-by-recovery")
 	forget(log)
 	env := []string{"GRADUATE_FAILPOINT_SEEN=" + log}
 	again := c.again[c.forward]

@@ -3,6 +3,7 @@ package dokku
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"sort"
 	"strconv"
@@ -113,14 +114,18 @@ func portsConfigure(p *Proc, args []string) error {
 	return p.setProp("proxy", app, "proxy-port", strconv.Itoa(port))
 }
 
-// FreePort is a port that nobody listens at.
+// FreePort is a port that nobody listens at; 0 where none is found. It lies below those that the kernel gives to outgoing
+// connections (ip_local_port_range of tcp(7)): one of them might have it for a moment while nginx is down.
 func FreePort() int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0
+	for range 1000 {
+		port := 10_000 + rand.IntN(10_000)
+		listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+		if err == nil {
+			_ = listener.Close()
+			return port
+		}
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
+	return 0
 }
 
 func portsGet(p *Proc, args []string) error {
