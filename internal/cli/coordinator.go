@@ -45,7 +45,7 @@ type coordinator struct {
 	released, aborting, interrupted bool
 	// cause is the first failure that was recorded.
 	cause string
-	// besides are the notices of an abort: what its end has to tell as well.
+	// besides are the notices of hooks: what an end that is not the wanted one has to tell as well.
 	besides []string
 	// record is what record.json says of the run.
 	record graduate.Record
@@ -84,8 +84,8 @@ func caller() string {
 	return "unknown"
 }
 
-// engine makes the engine with its phases and what they work on.
-func (c *coordinator) engine() *engine.Engine {
+// environment makes what the phases work on.
+func (c *coordinator) environment() *phase.Env {
 	emit := c.emitOrFail
 	barrier := hold.NewServer(func(candidate graduate.Candidate) {
 		role := ""
@@ -107,6 +107,11 @@ func (c *coordinator) engine() *engine.Engine {
 	}
 	env.Rollback = c.rollBack
 	env.Resume(c.history)
+	return env
+}
+
+// engine makes the engine with its phases.
+func (c *coordinator) engine(env *phase.Env) *engine.Engine {
 	var phases []engine.Phase
 	for _, p := range phase.All(env) {
 		phases = append(phases, p)
@@ -167,16 +172,12 @@ func (c *coordinator) outcome(state graduate.State, reason error) error {
 			r.Group, r.To, strings.ReplaceAll(reason.Error(), "\n", "; "), r.Group)})
 	}
 	err := conclude(r, state, reason, c.released)
-	for _, notice := range c.besides { // there is one only where the run was aborted
-		err = fmt.Errorf("%w; besides, %s", err, notice)
+	if err != nil {
+		for _, notice := range c.besides {
+			err = fmt.Errorf("%w; besides, %s", err, notice)
+		}
 	}
-	name := map[graduate.State]string{
-		graduate.Done: graduate.OutcomeLive, graduate.Restored: graduate.OutcomeAborted, graduate.Reverted: graduate.OutcomeRolledBack,
-	}[state]
-	if name == "" {
-		name = graduate.OutcomeNeedsPerson
-	}
-	e := graduate.Event{Type: graduate.EventOutcome, State: name, Code: graduate.ExitCode(err)}
+	e := graduate.Event{Type: graduate.EventOutcome, State: outcomeOf(state), Code: graduate.ExitCode(err)}
 	if err != nil {
 		e.Message = err.Error()
 	}
@@ -187,6 +188,20 @@ func (c *coordinator) outcome(state graduate.State, reason error) error {
 		return nil
 	}
 	return errors.Join(err, failed)
+}
+
+// outcomeOf is what the end of a run is called.
+func outcomeOf(state graduate.State) string {
+	switch state {
+	case graduate.Done:
+		return graduate.OutcomeLive
+	case graduate.Restored:
+		return graduate.OutcomeAborted
+	case graduate.Reverted:
+		return graduate.OutcomeRolledBack
+	default:
+		return graduate.OutcomeNeedsPerson
+	}
 }
 
 // conclude says how the run ended, what it was that failed, and what to do next.

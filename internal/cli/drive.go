@@ -113,13 +113,15 @@ func (c *coordinator) drive(ctx context.Context, state graduate.State) error {
 	if c.run.Cause == "" { // a release that failed is taken back, whoever grows tired of waiting for it
 		go c.obey(ended)
 	}
-	end, reason := c.engine().Drive(ctx, c.run, state)
+	env := c.environment()
+	end, reason := c.engine(env).Drive(ctx, c.run, state)
 	if c.released && reason != nil {
 		reason = errors.Join(reason, c.host.Leave(c.run))
 	}
 	if end == graduate.Done {
 		c.settled(ctx)
 	}
+	env.Finally(ctx, c.run, outcomeOf(end))
 	return c.outcome(end, reason)
 }
 

@@ -17,12 +17,12 @@ func hooksAddVerb() Verb {
 	return Verb{
 		Name: "hooks:add", Args: []string{"<group>", "<kind>", "<name>"},
 		Options: "(--app <role> -- <command>... | --host <file>) [--timeout <time>]",
-		Help:    "Add a hook: pre or post or live or abort or rollback",
+		Help:    "Add a hook: pre or post or live or abort or rollback or finally",
 		More: "pre runs before anything is started, post while every new version is up and none is live, live after the\n" +
-			"release, abort when a graduation fails before it, rollback when a release is taken back. A hook runs once per\n" +
-			"graduation, after those of its kind that are there already: with --app in a one-off container of the role's\n" +
-			"new image (rollback: of the release that is taken back) with the target app's config, with --host as a script\n" +
-			"that the server's administrator put into the hooks folder.",
+			"release, abort when a graduation fails before it, rollback when a release is taken back, finally at the end,\n" +
+			"however that is. A hook runs once per graduation, after those of its kind that are there already: with --app in a\n" +
+			"one-off container of the role's new image (rollback: of the release that is taken back) with the target app's\n" +
+			"config, with --host as a script that the server's administrator put into the hooks folder.",
 		Example: "dokku graduate:hooks:add shop post migrate --app portal -- bin/rails db:migrate\ndokku graduate:hooks:add shop post smoke --host smoke-test --timeout 2m",
 		Command: true,
 		Flags: []cli.Flag{

@@ -43,7 +43,7 @@ func TestHooksRefuse(t *testing.T) {
 		{"no command", []string{"post", "a", "--app", "portal"}, []string{"a hook with --app needs a command after --, such as: -- bin/rails db:migrate"}},
 		{"an empty command", []string{"post", "a", "--app", "portal", "--"}, []string{"a hook with --app needs a command after --, such as: -- bin/rails db:migrate"}},
 		{"a command for a script", []string{"post", "a", "--host", "smoke", "--", "x"}, []string{"a host script takes no command after --; it finds what it needs in its environment"}},
-		{"an unknown kind", []string{"during", "a", "--app", "portal", "--", "x"}, []string{`hook a: kind "during" does not exist; it may be pre, post, live, abort, rollback`}},
+		{"an unknown kind", []string{"during", "a", "--app", "portal", "--", "x"}, []string{`hook a: kind "during" does not exist; it may be pre, post, live, abort, rollback, finally`}},
 		{"an unknown role", []string{"post", "a", "--app", "none", "--", "x"}, []string{`hook post/a: role "none" does not exist; the group has portal, ws`}},
 		{"a time-out that is none", []string{"post", "a", "--host", "smoke", "--timeout", "soon"}, []string{`--timeout must be a duration such as 90s or 10m, not "soon"`}},
 		{"a time-out of nothing", []string{"post", "a", "--host", "smoke", "--timeout", "0s"}, []string{`--timeout must be a duration such as 90s or 10m, not "0s"`}},

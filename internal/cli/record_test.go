@@ -239,5 +239,5 @@ func TestAnAbortHasTheTimeOfItsHooksOnTop(t *testing.T) {
 	c := &coordinator{host: hostOf(t), run: &graduate.Run{Hooks: []graduate.Hook{
 		{Kind: graduate.HookAbort, Name: "undo"}, {Kind: graduate.HookAbort, Name: "mourn", Timeout: time.Minute}, {Kind: graduate.HookPost, Name: "migrate"},
 	}}, screen: ui.NewRenderer(ui.Streams{Out: io.Discard}, "")}
-	require.Equal(t, abortBudget+graduate.DefaultHookTimeout+time.Minute, c.engine().AbortBudget)
+	require.Equal(t, abortBudget+graduate.DefaultHookTimeout+time.Minute, c.engine(c.environment()).AbortBudget)
 }

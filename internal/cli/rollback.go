@@ -93,10 +93,10 @@ func decideRollback(ctx context.Context, host *dokku.Host, g *graduate.Group, o 
 	r := newRun(host, id, g, o.Environment, o.Environment, b.Apps)
 	r.Kind, r.Undoes, r.Hooks = graduate.KindRollback, b.Undoes, nil
 	if o.Hooks {
-		r.Hooks = g.HooksOf(graduate.HookRollback)
+		r.Hooks = append(g.HooksOf(graduate.HookRollback), g.HooksOf(graduate.HookFinally)...)
 	}
 	notes := b.Notes
-	if len(r.Hooks) == 0 && !o.Hooks && len(g.HooksOf(graduate.HookRollback)) > 0 {
+	if !o.Hooks && len(g.HooksOf(graduate.HookRollback)) > 0 {
 		notes = append(notes, "the rollback hooks do not run (--hooks runs them)")
 	}
 	return r, notes, checkHostHooks(r.Hooks)
@@ -132,8 +132,11 @@ func showRollback(s ui.Streams, r *graduate.Run, notes []string) {
 			s.Detail("%s: back to %s, now %s", a.Target, cmp.Or(short(a.Revision), "an image without a commit"), short(a.Before))
 		}
 	}
-	for _, h := range r.Hooks {
-		s.Detail("hook rollback/%s runs while everything is held, in the release that is taken back", h.Name)
+	for _, h := range r.HooksOf(graduate.HookRollback) {
+		s.Detail("hook %s runs while everything is held, in the release that is taken back", h.FullName())
+	}
+	for _, h := range r.HooksOf(graduate.HookFinally) {
+		s.Detail("hook %s runs at the end, however that is", h.FullName())
 	}
 	for _, note := range notes {
 		s.Detail("note: %s", note)

@@ -46,37 +46,6 @@ const (
 	StartBeforePost = "before-post"
 )
 
-// HookKind is the moment at which a hook runs.
-type HookKind string
-
-// The kinds of hooks.
-const (
-	HookPre   HookKind = "pre"
-	HookPost  HookKind = "post"
-	HookLive  HookKind = "live"
-	HookAbort HookKind = "abort"
-	// HookRollback undoes what a release did to data, in the image of that release.
-	HookRollback HookKind = "rollback"
-)
-
-// HookKinds lists the kinds in the order of a run.
-func HookKinds() []HookKind {
-	return []HookKind{HookPre, HookPost, HookLive, HookAbort, HookRollback}
-}
-
-// Hook is a step of the group itself, run once per graduation.
-type Hook struct {
-	Kind HookKind `json:"kind"`
-	Name string   `json:"name"`
-	// Role and Command make a container hook: the command runs in a one-off container of the role's new image.
-	Role    string   `json:"role,omitempty"`
-	Command []string `json:"command,omitempty"`
-	// Host makes a host hook: the base name of an executable in the plugin's hooks folder.
-	Host string `json:"host,omitempty"`
-	// Timeout ends the hook; zero means DefaultHookTimeout.
-	Timeout time.Duration `json:"timeout,omitempty"`
-}
-
 // When the apps' own release tasks run.
 const (
 	ReleaseTasksHold   = "hold"   // in the hold, before the group's post hooks
@@ -86,7 +55,6 @@ const (
 
 // What the settings are where nobody set them.
 const (
-	DefaultHookTimeout  = 10 * time.Minute
 	DefaultStartTimeout = 10 * time.Minute
 	DefaultReleaseTasks = ReleaseTasksHold
 	DefaultKeep         = 5
@@ -122,9 +90,6 @@ type Connections struct {
 	Limit int            `json:"limit"`
 	Roles map[string]int `json:"roles,omitempty"`
 }
-
-// Deadline is the hook's time-out with the default filled in.
-func (h Hook) Deadline() time.Duration { return cmp.Or(h.Timeout, DefaultHookTimeout) }
 
 // StartDeadline is the bound on a start phase with the default filled in.
 func (s Settings) StartDeadline() time.Duration { return cmp.Or(s.StartTimeout, DefaultStartTimeout) }
@@ -183,17 +148,6 @@ func (g *Group) RemoveRole(name string) {
 		ignore, err := ParseIgnore(pattern)
 		return err == nil && ignore.Role == name
 	})
-}
-
-// HooksOf lists the hooks of one kind in their order.
-func (g *Group) HooksOf(kind HookKind) []Hook {
-	var out []Hook
-	for _, h := range g.Hooks {
-		if h.Kind == kind {
-			out = append(out, h)
-		}
-	}
-	return out
 }
 
 // Place is where an app stands: role and environment of a group.

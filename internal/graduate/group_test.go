@@ -83,7 +83,7 @@ func TestHooksKeepTheirOrder(t *testing.T) {
 	require.Empty(t, g.HooksOf(HookAbort))
 	r := &Run{Hooks: g.Hooks}
 	require.Equal(t, g.HooksOf(HookPost), r.HooksOf(HookPost))
-	require.Equal(t, []HookKind{HookPre, HookPost, HookLive, HookAbort, HookRollback}, HookKinds())
+	require.Equal(t, []HookKind{HookPre, HookPost, HookLive, HookAbort, HookRollback, HookFinally}, HookKinds())
 }
 
 func TestDefaultsFillWhatIsNotSet(t *testing.T) {

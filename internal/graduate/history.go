@@ -1,5 +1,7 @@
 package graduate
 
+import "strings"
+
 // History is what a journal tells of a run.
 type History struct {
 	// Run is the run as it was decided.
@@ -10,7 +12,9 @@ type History struct {
 	Forward State
 	// Released tells that the release record was written.
 	Released bool
-	// HooksBegan tells that a hook or a task was begun.
+	// Prepared tells that the targets were closed for it: there was something to end.
+	Prepared bool
+	// HooksBegan tells that a hook or a task was begun, those left out that only come at the end.
 	HooksBegan bool
 	// ChangedData tells that one was begun before the release record.
 	ChangedData bool
@@ -39,13 +43,10 @@ func Tell(events []Event) History {
 			if h.State != Revert {
 				h.Forward = h.State
 			}
+			h.Prepared = h.Prepared || h.State != Prepare && h.State != Aborting
 			h.Left = ""
 		case EventHook:
-			h.HooksBegan = true
-			h.ChangedData = h.ChangedData || !h.Released
-			if e.State != HookStarted {
-				h.HooksEnded[e.Hook] = true
-			}
+			h.hook(e)
 		case EventFailure:
 			if State(e.State) == Finish {
 				h.Left = e.Message // the release itself did not fail
@@ -57,6 +58,17 @@ func Tell(events []Event) History {
 		}
 	}
 	return h
+}
+
+// hook folds in what happened to a hook.
+func (h *History) hook(e Event) {
+	if !strings.HasPrefix(e.Hook, string(HookFinally)+"/") {
+		h.HooksBegan = true
+		h.ChangedData = h.ChangedData || !h.Released
+	}
+	if e.State != HookStarted {
+		h.HooksEnded[e.Hook] = true
+	}
 }
 
 // Unstable tells that a run stopped for a person at its release point, before every app had moved to the new version: a

@@ -99,8 +99,8 @@ type Key struct{ App, Process string }
 
 // HookRunner runs the group's hooks and the apps' tasks.
 type HookRunner interface {
-	// Hook runs one hook of the group; held gives it the candidates' addresses.
-	Hook(ctx context.Context, r *Run, h Hook, held []Candidate) error
+	// Hook runs one hook of the group.
+	Hook(ctx context.Context, r *Run, h Hook, s Situation) error
 	// Task runs one of an app's own tasks in its new image.
 	Task(ctx context.Context, r *Run, a *App, t Task) error
 	// Stop removes whatever a hook that was cut off has left running.

@@ -73,7 +73,7 @@ func TestAContainerHookHasATimeOut(t *testing.T) {
 			}
 			began := time.Now()
 			h := graduate.Hook{Kind: graduate.HookPost, Name: "smoke", Role: "portal", Timeout: c.timeout}
-			require.EqualError(t, f.Hook(context.Background(), f.run, h, nil), c.want)
+			require.EqualError(t, f.Hook(context.Background(), f.run, h, graduate.Situation{}), c.want)
 			require.Equal(t, h.Deadline(), time.Since(began))
 			require.Equal(t, 1, f.containers.stopped, "what it has left is removed")
 		})
@@ -85,7 +85,7 @@ func TestWhatCannotBeRemovedIsSaid(t *testing.T) {
 	f.containers.stop = errors.New("Docker does not answer")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("stopped"))
-	err := f.Hook(ctx, f.run, graduate.Hook{Kind: graduate.HookPost, Name: "smoke", Role: "portal"}, nil)
+	err := f.Hook(ctx, f.run, graduate.Hook{Kind: graduate.HookPost, Name: "smoke", Role: "portal"}, graduate.Situation{})
 	require.ErrorContains(t, err, "stopped")
 	require.ErrorIs(t, err, f.containers.stop)
 	require.ErrorIs(t, f.Stop(t.Context(), f.run), f.containers.stop)
@@ -101,7 +101,7 @@ func TestALogThatCannotBeWrittenKeepsTheHookFromRunning(t *testing.T) {
 func TestEnvironmentHasNoAddressOfWhatDoesNotListen(t *testing.T) {
 	r := &graduate.Run{Apps: []*graduate.App{{Role: "worker", Target: "worker"}}}
 	held := []graduate.Candidate{{App: "worker", Process: "worker", IP: "172.17.0.2"}, {App: "worker", Process: "web", IP: "172.17.0.3"}}
-	for _, pair := range Environment(r, graduate.Hook{}, held) {
+	for _, pair := range Environment(r, graduate.Hook{}, graduate.Situation{Held: held}) {
 		require.NotContains(t, pair, "_URL")
 	}
 }

@@ -35,10 +35,9 @@ type Runner struct {
 var _ graduate.HookRunner = (*Runner)(nil)
 
 // Hook runs one hook of the group and returns when it has ended, or when its time-out has.
-func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, held []graduate.Candidate) error {
-	name := string(h.Kind) + "/" + h.Name
-	variables := Environment(r, h, held)
-	return n.bounded(ctx, r, name, h, func(ctx context.Context, out io.Writer) error {
+func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {
+	variables := Environment(r, h, s)
+	return n.bounded(ctx, r, h.FullName(), h, func(ctx context.Context, out io.Writer) error {
 		if h.Host != "" {
 			return n.host(ctx, r, h, variables, out)
 		}
@@ -55,7 +54,7 @@ func imageTag(r *graduate.Run, a *graduate.App, h graduate.Hook) string {
 	switch {
 	case h.Kind == graduate.HookRollback: // the old version cannot know what the release has changed
 		return a.UndoTag
-	case a.Skip != "": // nothing was staged for it
+	case a.Skip != "", h.Kind == graduate.HookFinally: // nothing is staged for it, or not any more
 		return "latest"
 	default:
 		return r.Tag()
@@ -66,7 +65,7 @@ func imageTag(r *graduate.Run, a *graduate.App, h graduate.Hook) string {
 func (n *Runner) Task(ctx context.Context, r *graduate.Run, a *graduate.App, t graduate.Task) error {
 	h := graduate.Hook{Kind: graduate.HookPost, Name: t.Name}
 	return n.bounded(ctx, r, a.Role+"/"+t.Name, h, func(ctx context.Context, out io.Writer) error {
-		return n.Containers.OneOff(ctx, r, a, r.Tag(), Environment(r, h, nil), t.Command, out)
+		return n.Containers.OneOff(ctx, r, a, r.Tag(), Environment(r, h, graduate.Situation{}), t.Command, out)
 	})
 }
 
@@ -147,7 +146,7 @@ func (n *Runner) Stop(ctx context.Context, r *graduate.Run) error {
 
 // Environment is what a hook is told, as NAME=VALUE: the run, and the candidates' own addresses, so that a smoke
 // test can talk to them before they are live. Values are names, ids and addresses, never configuration.
-func Environment(r *graduate.Run, h graduate.Hook, held []graduate.Candidate) []string {
+func Environment(r *graduate.Run, h graduate.Hook, s graduate.Situation) []string {
 	var targets []string
 	for _, a := range r.Apps {
 		targets = append(targets, a.Target)
@@ -161,11 +160,14 @@ func Environment(r *graduate.Run, h graduate.Hook, held []graduate.Candidate) []
 		"GRADUATE_HOOK=" + h.Name,
 		"GRADUATE_APPS=" + strings.Join(targets, " "),
 	}
+	if s.Outcome != "" {
+		env = append(env, "GRADUATE_OUTCOME="+s.Outcome)
+	}
 	for _, a := range r.Apps {
 		prefix := "GRADUATE_" + variable(a.Role)
 		env = append(env, prefix+"_APP="+a.Target, prefix+"_REV="+a.Revision)
 		var urls []string
-		for _, c := range held {
+		for _, c := range s.Held {
 			if c.App == a.Target && c.Process == graduate.Web && c.Port != "" {
 				urls = append(urls, "http://"+c.Address())
 			}

@@ -91,7 +91,9 @@ func (f *fixture) log() string {
 }
 
 // start runs a hook; what it needs must not be held back by the test's own environment.
-func (f *fixture) start(h graduate.Hook) error { return f.Hook(f.t.Context(), f.run, h, candidates()) }
+func (f *fixture) start(h graduate.Hook) error {
+	return f.Hook(f.t.Context(), f.run, h, graduate.Situation{Held: candidates()})
+}
 
 func candidates() []graduate.Candidate {
 	return []graduate.Candidate{
@@ -194,7 +196,7 @@ func TestAStoppedRunEndsTheHook(t *testing.T) {
 	stopped := errors.New("it was stopped by the signal interrupt")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	f.Lines = func(string, string) { cancel(stopped) }
-	err := f.Hook(ctx, f.run, f.script(fmt.Sprintf(`exec 3>%s; echo up >&3; echo ready; sleep 600`, path)), nil)
+	err := f.Hook(ctx, f.run, f.script(fmt.Sprintf(`exec 3>%s; echo up >&3; echo ready; sleep 600`, path)), graduate.Situation{})
 	require.EqualError(t, err, stopped.Error())
 	require.Equal(t, 1, f.containers.stopped, "with a context that has not ended")
 	ended()

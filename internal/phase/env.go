@@ -34,6 +34,8 @@ type Env struct {
 	spares []<-chan struct{}
 	// released is set at the release point: from then on the end of a deploy is expected.
 	released bool
+	// prepared tells that the targets were closed for this run.
+	prepared bool
 	// hooksBegan tells that there is something for the abort hooks to undo.
 	hooksBegan bool
 	// changedData tells that a hook or a task ran before the release point.
@@ -123,7 +125,8 @@ func (e *Env) haveHooksBegun() bool {
 
 // Resume takes up what a coordinator of this run before this one has done.
 func (e *Env) Resume(h graduate.History) {
-	e.hooksBegan, e.changedData, e.ended, e.released = h.HooksBegan, h.ChangedData, h.HooksEnded, h.Released
+	e.prepared, e.released = h.Prepared, h.Released
+	e.hooksBegan, e.changedData, e.ended = h.HooksBegan, h.ChangedData, h.HooksEnded
 }
 
 // hasEnded tells whether an earlier coordinator has brought a hook to its end.

@@ -2,9 +2,6 @@ package phase
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -29,48 +26,7 @@ func (p pre) Undo(ctx context.Context, r *graduate.Run) error {
 	if !p.haveHooksBegun() {
 		return nil
 	}
-	for _, h := range r.HooksOf(graduate.HookAbort) {
-		name := hookName(h)
-		if p.hasEnded(name) {
-			continue // by a coordinator before this one
-		}
-		// One that fails keeps neither the others nor the target's restoring from going on; it is told at the end.
-		if err := p.hook(ctx, r, h); err != nil {
-			p.Emit(graduate.Event{Type: graduate.EventNotice, Hook: name, Log: r.Log(name),
-				Message: fmt.Sprintf("hook %s failed: what it was to undo is left (%v); its log is %s", name, errors.Unwrap(err), r.Log(name))})
-		}
-	}
-	return nil
-}
-
-// hookName is a hook's name in events and logs.
-func hookName(h graduate.Hook) string { return string(h.Kind) + "/" + h.Name }
-
-// hooks runs the hooks of one kind in their order, until one fails.
-func (e *Env) hooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind) error {
-	for _, h := range r.HooksOf(kind) {
-		if err := e.hook(ctx, r, h); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// hook runs one hook between its events.
-func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook) error {
-	return e.step(hookName(h), r, func() error { return e.Hooks.Hook(ctx, r, h, e.Barrier.Held()) })
-}
-
-// step runs a hook or a task between the events that say so.
-func (e *Env) step(name string, r *graduate.Run, f func() error) error {
-	log := r.Log(name)
-	e.setHooksBegan()
-	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookStarted, Hook: name, Log: log})
-	began := time.Now()
-	if err := f(); err != nil {
-		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookFailed, Hook: name, Log: log, Message: err.Error(), Took: time.Since(began)})
-		return &graduate.StepError{Hook: name, Log: log, Err: err}
-	}
-	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSucceeded, Hook: name, Log: log, Took: time.Since(began)})
+	// One that fails keeps neither the others nor the target's restoring from going on; it is told at the end.
+	p.allHooks(ctx, r, graduate.HookAbort, graduate.Situation{Held: p.Barrier.Held()}, "what it was to undo is left")
 	return nil
 }

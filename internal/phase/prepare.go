@@ -27,7 +27,11 @@ func (p prepare) Run(ctx context.Context, r *graduate.Run) error {
 		return fmt.Errorf("the barrier cannot be opened: %w", err)
 	}
 	p.Barrier.OnLost(func(c graduate.Candidate) { p.lost(ctx, r, c) })
-	return p.Platform.Close(ctx, r)
+	if err := p.Platform.Close(ctx, r); err != nil {
+		return err
+	}
+	p.prepared = true
+	return nil
 }
 
 func (p prepare) Undo(ctx context.Context, r *graduate.Run) error {

@@ -35,6 +35,7 @@ func (p *planner) hooks() {
 		}
 	}
 	p.groupHooks(graduate.HookLive)
+	p.groupHooks(graduate.HookFinally)
 }
 
 func (p *planner) any(is func(*role) bool) bool {
@@ -82,7 +83,7 @@ func (p *planner) findInCommands(ctx context.Context) error {
 		return nil
 	}
 	var hooks []graduate.Hook
-	for _, kind := range []graduate.HookKind{graduate.HookPre, graduate.HookPost, graduate.HookLive} {
+	for _, kind := range []graduate.HookKind{graduate.HookPre, graduate.HookPost, graduate.HookLive, graduate.HookFinally} {
 		hooks = append(hooks, p.g.HooksOf(kind)...)
 	}
 	lacks := make([]bool, len(hooks))

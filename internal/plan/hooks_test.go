@@ -18,7 +18,7 @@ func withTasks() (*graduate.Group, *inspector) {
 		f.Around.AppJSON, f.Around.Procfile = []byte(ownTasks), map[string]string{"web": "serve", "release": "bin/release"}
 	})
 	g.Hooks = []graduate.Hook{
-		{Kind: graduate.HookLive, Name: "tell", Host: "tell-all"}, {Kind: graduate.HookAbort, Name: "mourn", Host: "mourn"},
+		{Kind: graduate.HookFinally, Name: "resume", Host: "resume"}, {Kind: graduate.HookLive, Name: "tell", Host: "tell-all"}, {Kind: graduate.HookAbort, Name: "mourn", Host: "mourn"},
 		{Kind: graduate.HookPost, Name: "migrate", Role: "site", Command: []string{"sh", "-c", "a b"}, Timeout: 90 * time.Second},
 		{Kind: graduate.HookPre, Name: "backup", Host: "backup"}, {Kind: graduate.HookRollback, Name: "undo", Role: "site", Command: []string{"undo"}},
 	}
@@ -32,23 +32,24 @@ func TestHooksAndTasksInTheirOrder(t *testing.T) {
 	first := graduate.HookPlan{Kind: "release-task", Name: "site/first-postdeploy", Where: "portal", What: "bin/first"}
 	post := graduate.HookPlan{Kind: "post", Name: "migrate", Where: "portal", What: "sh -c 'a b'", Timeout: 90}
 	after := graduate.HookPlan{Kind: "postdeploy", Name: "site/postdeploy", Where: "portal", What: "bin/post --all"}
+	last := graduate.HookPlan{Kind: "finally", Name: "resume", Where: "host", What: "resume", Timeout: 600}
 	live := graduate.HookPlan{Kind: "live", Name: "tell", Where: "host", What: "tell-all", Timeout: 600}
 	for _, c := range []struct {
 		name   string
 		change func(*graduate.Group, *inspector)
 		want   []graduate.HookPlan
 	}{
-		{"hold", func(*graduate.Group, *inspector) {}, []graduate.HookPlan{pre, before, release, post, after, live}},
+		{"hold", func(*graduate.Group, *inspector) {}, []graduate.HookPlan{pre, before, release, post, after, live, last}},
 		{"before", func(g *graduate.Group, _ *inspector) { g.Settings.ReleaseTasks = graduate.ReleaseTasksBefore },
-			[]graduate.HookPlan{pre, before, release, post, after, live}},
-		{"skip", func(g *graduate.Group, _ *inspector) { g.Settings.ReleaseTasks = graduate.ReleaseTasksSkip }, []graduate.HookPlan{pre, post, after, live}},
+			[]graduate.HookPlan{pre, before, release, post, after, live, last}},
+		{"skip", func(g *graduate.Group, _ *inspector) { g.Settings.ReleaseTasks = graduate.ReleaseTasksSkip }, []graduate.HookPlan{pre, post, after, live, last}},
 		{"first deploy", func(_ *graduate.Group, in *inspector) {
 			in.change("portal", func(f *graduate.Facts) { f.Deployed = false })
 		},
-			[]graduate.HookPlan{pre, before, release, first, post, after, live}},
+			[]graduate.HookPlan{pre, before, release, first, post, after, live, last}},
 		{"only the other app", func(_ *graduate.Group, in *inspector) {
 			in.change("portal", func(f *graduate.Facts) { f.Artifact, f.Revision = "sha256:p2", "p2" })
-		}, []graduate.HookPlan{pre, post, live}},
+		}, []graduate.HookPlan{pre, post, live, last}},
 		{"nothing to do", func(g *graduate.Group, in *inspector) {
 			same(g, in)
 			in.change("portal", func(f *graduate.Facts) { f.Artifact, f.Revision = "sha256:p2", "p2" })

@@ -43,16 +43,17 @@ func (p *Proxy) Undo(ctx context.Context, _ *graduate.Run) error {
 type Hooks struct {
 	graduate.HookRunner // what is not faked yet panics
 
-	// Told are the candidates that each hook was given, by "KIND/NAME".
-	Told  map[string][]graduate.Candidate
-	world *World
+	// Told are the candidates that each hook was given, by "KIND/NAME", and Outcome how the run has ended.
+	Told    map[string][]graduate.Candidate
+	Outcome map[string]string
+	world   *World
 }
 
 // Hook notes "hook KIND/NAME".
-func (h *Hooks) Hook(ctx context.Context, _ *graduate.Run, hook graduate.Hook, held []graduate.Candidate) error {
-	name := string(hook.Kind) + "/" + hook.Name
+func (h *Hooks) Hook(ctx context.Context, _ *graduate.Run, hook graduate.Hook, s graduate.Situation) error {
+	name := hook.FullName()
 	h.world.mu.Lock()
-	h.Told[name] = held
+	h.Told[name], h.Outcome[name] = s.Held, s.Outcome
 	h.world.mu.Unlock()
 	return h.world.call(ctx, "hook %s", name)
 }

@@ -1,0 +1,67 @@
+package graduate
+
+import (
+	"cmp"
+	"time"
+)
+
+// HookKind is the moment at which a hook runs.
+type HookKind string
+
+// The kinds of hooks.
+const (
+	HookPre   HookKind = "pre"
+	HookPost  HookKind = "post"
+	HookLive  HookKind = "live"
+	HookAbort HookKind = "abort"
+	// HookRollback undoes what a release did to data, in the image of that release.
+	HookRollback HookKind = "rollback"
+	// HookFinally runs at the very end, however that is: it decides nothing any more.
+	HookFinally HookKind = "finally"
+)
+
+// HookKinds lists the kinds in the order of a run.
+func HookKinds() []HookKind {
+	return []HookKind{HookPre, HookPost, HookLive, HookAbort, HookRollback, HookFinally}
+}
+
+// Hook is a step of the group itself, run once per graduation.
+type Hook struct {
+	Kind HookKind `json:"kind"`
+	Name string   `json:"name"`
+	// Role and Command make a container hook: the command runs in a one-off container of the role's new image.
+	Role    string   `json:"role,omitempty"`
+	Command []string `json:"command,omitempty"`
+	// Host makes a host hook: the base name of an executable in the plugin's hooks folder.
+	Host string `json:"host,omitempty"`
+	// Timeout ends the hook; zero means DefaultHookTimeout.
+	Timeout time.Duration `json:"timeout,omitempty"`
+}
+
+// DefaultHookTimeout ends a hook that has no time-out of its own.
+const DefaultHookTimeout = 10 * time.Minute
+
+// Deadline is the hook's time-out with the default filled in.
+func (h Hook) Deadline() time.Duration { return cmp.Or(h.Timeout, DefaultHookTimeout) }
+
+// FullName is what a hook is called in events and logs: KIND/NAME.
+func (h Hook) FullName() string { return string(h.Kind) + "/" + h.Name }
+
+// HooksOf lists the hooks of one kind in their order.
+func (g *Group) HooksOf(kind HookKind) []Hook {
+	var out []Hook
+	for _, h := range g.Hooks {
+		if h.Kind == kind {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// Situation is what a hook is told of the moment at which it runs.
+type Situation struct {
+	// Held are the candidates that wait.
+	Held []Candidate
+	// Outcome is how the run has ended; only the finally hooks know.
+	Outcome string
+}

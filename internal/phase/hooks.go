@@ -1,0 +1,64 @@
+package phase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// hooks runs the hooks of one kind in their order, until one fails.
+func (e *Env) hooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind) error {
+	for _, h := range r.HooksOf(kind) {
+		if err := e.hook(ctx, r, h, graduate.Situation{Held: e.Barrier.Held()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// allHooks runs the hooks of one kind, all of them, whatever becomes of one; what an earlier coordinator has brought
+// to its end is not done again. What is left where one fails is told.
+func (e *Env) allHooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind, s graduate.Situation, left string) {
+	for _, h := range r.HooksOf(kind) {
+		name := h.FullName()
+		if e.hasEnded(name) {
+			continue
+		}
+		if err := e.hook(ctx, r, h, s); err != nil {
+			e.Emit(graduate.Event{Type: graduate.EventNotice, Hook: name, Log: r.Log(name),
+				Message: fmt.Sprintf("hook %s failed: %s (%v); its log is %s", name, left, errors.Unwrap(err), r.Log(name))})
+		}
+	}
+}
+
+// Finally runs the finally hooks of a run that has ended, unless it was refused before anything was touched. What
+// becomes of them changes nothing.
+func (e *Env) Finally(ctx context.Context, r *graduate.Run, outcome string) {
+	if !e.prepared {
+		return
+	}
+	s := graduate.Situation{Outcome: outcome}
+	e.allHooks(context.WithoutCancel(ctx), r, graduate.HookFinally, s, "that changes nothing of how the graduation ended")
+}
+
+// hook runs one hook between its events.
+func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {
+	return e.step(h.FullName(), r, func() error { return e.Hooks.Hook(ctx, r, h, s) })
+}
+
+// step runs a hook or a task between the events that say so.
+func (e *Env) step(name string, r *graduate.Run, f func() error) error {
+	log := r.Log(name)
+	e.setHooksBegan()
+	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookStarted, Hook: name, Log: log})
+	began := time.Now()
+	if err := f(); err != nil {
+		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookFailed, Hook: name, Log: log, Message: err.Error(), Took: time.Since(began)})
+		return &graduate.StepError{Hook: name, Log: log, Err: err}
+	}
+	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSucceeded, Hook: name, Log: log, Took: time.Since(began)})
+	return nil
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# Kinds of hooks, and what each may be told: when to run, how often, beside which others, and what its failure means.
+
+load one_group
+
+setup_file() {
+  make_group "$(name shop)" portal ws
+  deploy "${DEV[0]}=$(image v2)" "${PROD[0]}=$(image v1)" "${DEV[1]}=$(image v2)" "${PROD[1]}=$(image v1)"
+  settle "${DEV[@]}" "${PROD[@]}"
+  remember_group
+}
+
+# hook_log HOOK: what it has printed.
+hook_log() { cat "$(jq --raw-output --arg hook "$1" 'select(.type == "hook" and .hook == $hook).log' "$EVENTS" | head -n 1)"; }
+
+# hook_states HOOK: what happened to it, in words.
+hook_states() { jq --raw-output --arg hook "$1" 'select(.type == "hook" and .hook == $hook).state' "$EVENTS" | tr '\n' ' '; }
+
+@test "finally hooks run after an abort, in the image that is restored, and change nothing" {
+  x=$(exchange)
+  hook=$(host_hook finally <<END
+#!/bin/bash
+echo "\$GRADUATE_PHASE \$GRADUATE_OUTCOME" >>$x/finally
+exit 3
+END
+  )
+  add_hook post stop --app portal -- /app/probe task stop --exit 9
+  add_hook finally told --host "$hook"
+  add_hook finally look --app portal -- /app/probe task look --print-env
+  attempt dokku graduate:plan dev prod --group "$GROUP"
+  assert_contains "$output" 'finally/told +in host'
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
+  graduate
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
+  assert_exit 2
+  assert_one_error_line 'post/stop' 'besides, hook finally/told failed'
+  assert_equal "$(cat "$x/finally")" 'finally aborted'
+  assert_contains "$(hook_log finally/look)" 'version=v1 .*task name=look'
+  assert_contains "$(hook_log finally/look)" '^GRADUATE_OUTCOME=aborted$'
+  assert_order "$(time_of '.type == "state" and .state == "aborting"')" "$(time_of '.hook == "finally/told"')" "$(time_of '.type == "outcome"')"
+  assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  assert_nothing_left "${PROD[@]}"
+}
+
+@test "finally hooks run after a release, and one that fails leaves it live with exit code 0" {
+  x=$(exchange)
+  hook=$(host_hook finally <<END
+#!/bin/bash
+echo "\$GRADUATE_OUTCOME" >>$x/finally
+exit 3
+END
+  )
+  add_hook live tell --app portal -- /app/probe task tell
+  add_hook finally told --host "$hook"
+  add_hook finally look --app portal -- /app/probe task look
+  graduate
+  assert_exit 0
+  assert_equal "$(cat "$x/finally")" live
+  assert_contains "$(hook_log finally/look)" 'version=v2'
+  assert_order "$(time_of '.hook == "live/tell"')" "$(time_of '.hook == "finally/told"')" "$(time_of '.hook == "finally/look"')" "$(time_of '.type == "outcome"')"
+  assert_contains "$(event '.type == "notice"')" 'finally/told failed'
+  assert_serves v2 "${PROD[@]}"
+  deploy "${PROD[0]}=$(image v1)" "${PROD[1]}=$(image v1)" # as the next test finds it
+}
