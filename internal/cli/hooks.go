@@ -16,7 +16,7 @@ import (
 func hooksAddVerb() Verb {
 	return Verb{
 		Name: "hooks:add", Args: []string{"<group>", "<kind>", "<name>"},
-		Options: "(--app <role> -- <command>... | --host <file>) [--timeout <time>]",
+		Options: "(--app <role> -- <command>... | --host <file>) [--timeout <time>] [--when-env <env>] [--when-changed <role>]",
 		Help:    "Add a hook: pre or post or live or abort or rollback or finally",
 		More: "pre runs before anything is started, post while every new version is up and none is live, live after the\n" +
 			"release, abort when a graduation fails before it, rollback when a release is taken back, finally at the end,\n" +
@@ -29,6 +29,8 @@ func hooksAddVerb() Verb {
 			&cli.StringFlag{Name: "app", Usage: "the role whose new image runs the command"},
 			&cli.StringFlag{Name: "host", Usage: "the name of a script in the hooks folder"},
 			&cli.StringFlag{Name: "timeout", Usage: "when the hook has failed, such as 90s (default " + config.FormatDuration(graduate.DefaultHookTimeout) + ")"},
+			&cli.StringFlag{Name: "when-env", Usage: "run it only where this environment is graduated into"},
+			&cli.StringFlag{Name: "when-changed", Usage: "run it only where the app of this role gets another version"},
 		},
 		Run: addHook,
 	}
@@ -36,7 +38,8 @@ func hooksAddVerb() Verb {
 
 // addHook adds a hook behind those of its kind; one that is there already, the same in everything, is no error.
 func addHook(c *Call) error {
-	h := graduate.Hook{Kind: graduate.HookKind(c.Args[1]), Name: c.Args[2], Role: c.Flags.String("app"), Host: c.Flags.String("host"), Command: c.Command}
+	h := graduate.Hook{Kind: graduate.HookKind(c.Args[1]), Name: c.Args[2], Role: c.Flags.String("app"), Host: c.Flags.String("host"), Command: c.Command,
+		When: graduate.When{Env: c.Flags.String("when-env"), Changed: c.Flags.String("when-changed")}}
 	switch {
 	case h.Role == "" && h.Host == "":
 		return graduate.Errorf(graduate.Invalid, "a hook needs --app <role> and a command after --, or --host <file>")
@@ -137,6 +140,9 @@ func hooksListVerb() Verb {
 				if row.Host == "" {
 					runs = fmt.Sprintf("in %s: %s", row.App, shellWords(row.Run))
 				}
+				if traits := config.HookTraits(row.hook); len(traits) > 0 {
+					runs += " (" + strings.Join(traits, ", ") + ")"
+				}
 				_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", row.Kind, row.Name, row.Timeout, runs)
 			}
 			return table.Flush()
@@ -152,12 +158,19 @@ type hookRow struct {
 	Run     []string `json:"run,omitempty"`
 	Host    string   `json:"host,omitempty"`
 	Timeout string   `json:"timeout"`
+
+	When graduate.When `json:"when,omitzero"`
+
+	hook graduate.Hook
 }
 
 func hookRows(g *graduate.Group) []hookRow {
 	rows := []hookRow{}
 	for _, h := range g.Hooks {
-		rows = append(rows, hookRow{string(h.Kind), h.Name, h.Role, h.Command, h.Host, config.FormatDuration(h.Deadline())})
+		rows = append(rows, hookRow{
+			Kind: string(h.Kind), Name: h.Name, App: h.Role, Run: h.Command, Host: h.Host,
+			Timeout: config.FormatDuration(h.Deadline()), When: h.When, hook: h,
+		})
 	}
 	return rows
 }

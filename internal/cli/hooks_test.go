@@ -30,6 +30,17 @@ post  migrate  1m30s    in portal: sh -c 'echo '\''it'\'''\''s'\'' $X' ''
 	require.Equal(t, "pre   smoke    10m    host script smoke\npost  migrate  1m30s  in portal: sh -c 'echo '\\''it'\\'''\\''s'\\'' $X' ''\n", s.ok("hooks:list", "shop"))
 }
 
+func TestAHooksConditionFromAddToRemove(t *testing.T) {
+	s := shopServer(t)
+	s.ok("hooks:add", "shop", "post", "smoke", "--host", "smoke", "--when-env", "prod", "--when-changed", "ws")
+	require.Equal(t, "=====> Hooks of shop\nKind  Name   Timeout  Runs\npost  smoke  10m      host script smoke (only in prod, only where ws changes)\n", s.ok("hooks:list", "shop"))
+	require.JSONEq(t, `[{"kind":"post","name":"smoke","host":"smoke","timeout":"10m","when":{"env":"prod","changed":"ws"}}]`, s.ok("hooks:list", "shop", "--format", "json"))
+	require.Contains(t, s.ok("export", "shop"), "when: {changed: ws, env: prod}")
+	s.fails([]string{"role ws decides whether hook post/smoke runs; remove the hook first: dokku graduate:hooks:remove shop post smoke"}, "remove", "shop", "ws")
+	s.fails([]string{"hook post/smoke exists already; remove it first: dokku graduate:hooks:remove shop post smoke"}, "hooks:add", "shop", "post", "smoke", "--host", "smoke", "--when-env", "prod")
+	s.fails([]string{`hook post/a: when names environment "qa", which does not exist; the group has dev, prod`}, "hooks:add", "shop", "post", "a", "--host", "smoke", "--when-env", "qa")
+}
+
 func TestHooksRefuse(t *testing.T) {
 	s := shopServer(t)
 	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--", "true")

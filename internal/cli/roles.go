@@ -101,6 +101,9 @@ func removeVerb() Verb {
 					return graduate.Errorf(graduate.NotFound, "group %s has no role %s; it has: %s", group, name, orNone(config.RoleNames(g)))
 				}
 				for _, h := range g.Hooks {
+					if h.When.Changed == name {
+						return graduate.Errorf(graduate.Conflict, "role %s decides whether hook %s runs; remove the hook first: dokku graduate:hooks:remove %s %s %s", name, h.FullName(), group, h.Kind, h.Name)
+					}
 					if h.Role == name {
 						return graduate.Errorf(graduate.Conflict, "role %s is what hook %s/%s runs in; remove the hook first: dokku graduate:hooks:remove %s %s %s", name, h.Kind, h.Name, group, h.Kind, h.Name)
 					}

@@ -99,7 +99,7 @@ func decideRollback(ctx context.Context, host *dokku.Host, g *graduate.Group, o 
 	if !o.Hooks && len(g.HooksOf(graduate.HookRollback)) > 0 {
 		notes = append(notes, "the rollback hooks do not run (--hooks runs them)")
 	}
-	return r, notes, checkHostHooks(r.Hooks)
+	return r, notes, checkHostHooks(r)
 }
 
 // releasesInto are the graduations that have gone live in an environment, the oldest first.
@@ -217,10 +217,10 @@ func tidy(ctx context.Context, host *dokku.Host, r *graduate.Run) error {
 	return failed.ErrorOrNil()
 }
 
-// checkHostHooks makes sure that every script of the hooks may be run.
-func checkHostHooks(hooks []graduate.Hook) error {
-	for _, h := range hooks {
-		if h.Host == "" {
+// checkHostHooks makes sure that every script of the hooks that run may be run.
+func checkHostHooks(r *graduate.Run) error {
+	for _, h := range r.Hooks {
+		if h.Host == "" || r.Unmet(h) != "" {
 			continue
 		}
 		if _, err := config.CheckHostHook(h.Host); err != nil {

@@ -127,20 +127,6 @@ func (c *changes) setting(name, before, after string) {
 	}
 }
 
-// SameHook tells whether two hooks are equal in everything.
-func SameHook(a, b graduate.Hook) bool {
-	return a.Kind == b.Kind && a.Name == b.Name && a.Role == b.Role && a.Host == b.Host &&
-		a.Timeout == b.Timeout && slices.Equal(a.Command, b.Command)
-}
-
-func hookNames(hooks []graduate.Hook) []string {
-	names := make([]string, len(hooks))
-	for i, h := range hooks {
-		names[i] = fmt.Sprintf("%s/%s", h.Kind, h.Name)
-	}
-	return names
-}
-
 func orAny(from []string) string {
 	if len(from) == 0 {
 		return "any"

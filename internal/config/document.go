@@ -152,30 +152,6 @@ func (d *document) roles(path string, node *yaml.Node) {
 	})
 }
 
-// hooks reads `hooks: {post: [{name: migrate, app: portal, run: [bin/rails, "db:migrate"], timeout: 10m}]}`.
-func (d *document) hooks(path string, node *yaml.Node) {
-	var kinds []field
-	for _, kind := range graduate.HookKinds() {
-		kinds = append(kinds, field{string(kind), func(path string, node *yaml.Node) {
-			d.list(path, node, func(path string, node *yaml.Node) { d.hook(kind, path, node) })
-		}})
-	}
-	d.fields(path, node, "hooks", kinds)
-}
-
-// hook reads one hook.
-func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
-	h := graduate.Hook{Kind: kind}
-	d.fields(path, node, "a hook", []field{
-		{"name", func(path string, node *yaml.Node) { h.Name = d.text(path, node) }},
-		{"app", func(path string, node *yaml.Node) { h.Role = d.text(path, node) }},
-		{"run", func(path string, node *yaml.Node) { h.Command = d.texts(path, node) }},
-		{"host", func(path string, node *yaml.Node) { h.Host = d.text(path, node) }},
-		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
-	})
-	d.group.Hooks = append(d.group.Hooks, h)
-}
-
 // connections reads `connections: {limit: 25, portal: 10}`.
 func (d *document) connections(path string, node *yaml.Node) {
 	budget := &graduate.Connections{}

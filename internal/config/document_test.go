@@ -98,7 +98,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
 			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback, finally`,
-			`line 8: unknown field "colour" in a hook; it may have name, app, run, host, timeout`,
+			`line 8: unknown field "colour" in a hook; it may have name, app, run, host, timeout, when`,
 		}},
 		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{
 			"line 7: dev appears twice in apps.b (first on line 6)",
@@ -147,6 +147,11 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			`line 9: a post hook: role "b" does not exist; the group has none`,
 			"line 9: a post hook needs a command to run",
 			"line 11: hook post/c: timeout must be between 1s and 24h, not 48h",
+		}},
+		{"a hook's condition", head + "hooks:\n  post:\n    - {name: a, host: a, when: {env: qa, changed: none}}\n    - {name: b, host: b, when: prod}\n", []string{
+			`line 6: hook post/a: when names role "none", which does not exist; the group has none`,
+			`line 6: hook post/a: when names environment "qa", which does not exist; the group has dev, prod`,
+			`line 7: hooks.post[1].when must be a mapping (key: value), not "prod"`,
 		}},
 		{"settings", head + "release_tasks: never\nstart_timeout: 10ms\nphase_timeout: 25h\nrun_timeout: 0.5s\nhistory: 1001\n", []string{
 			`line 4: release tasks may be hold, before, skip, not "never"`,

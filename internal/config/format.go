@@ -89,38 +89,11 @@ func rolesNode(g *graduate.Group) *yaml.Node {
 	return node
 }
 
-func hooksNode(g *graduate.Group) *yaml.Node {
-	node := block()
-	for _, kind := range graduate.HookKinds() {
-		list := &yaml.Node{Kind: yaml.SequenceNode}
-		for _, h := range g.HooksOf(kind) {
-			list.Content = append(list.Content, hookNode(h))
-		}
-		if len(list.Content) > 0 {
-			node.Content = append(node.Content, text(string(kind)), list)
-		}
-	}
-	return node
-}
-
 func connectionsNode(g *graduate.Group) *yaml.Node {
 	budget := g.Settings.Connections
 	node := flow(text(limitKey), number(budget.Limit))
 	for _, role := range budgeted(g, budget) {
 		node.Content = append(node.Content, text(role), number(budget.Roles[role]))
-	}
-	return node
-}
-
-func hookNode(h graduate.Hook) *yaml.Node {
-	node := flow(text("name"), text(h.Name))
-	if h.Host != "" {
-		node.Content = append(node.Content, text("host"), text(h.Host))
-	} else {
-		node.Content = append(node.Content, text("app"), text(h.Role), text("run"), texts(h.Command))
-	}
-	if h.Timeout != 0 {
-		node.Content = append(node.Content, text("timeout"), text(FormatDuration(h.Timeout)))
 	}
 	return node
 }

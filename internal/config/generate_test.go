@@ -76,7 +76,7 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 	var hooks []graduate.Hook
 	for _, kind := range graduate.HookKinds() {
 		for _, name := range rapid.SliceOfNDistinct(anyName(), 0, 3, rapid.ID[string]).Draw(t, "hooks") {
-			h := graduate.Hook{Kind: kind, Name: name, Timeout: anyTimeout().Draw(t, "timeout")}
+			h := graduate.Hook{Kind: kind, Name: name, Timeout: anyTimeout().Draw(t, "timeout"), When: anyWhen(t, g)}
 			if len(g.Roles) > 0 && rapid.Bool().Draw(t, "container") {
 				h.Role = rapid.SampledFrom(RoleNames(g)).Draw(t, "role")
 				h.Command = append([]string{"x" + anyWord().Draw(t, "word")}, rapid.SliceOfN(anyWord(), 0, 4).Draw(t, "words")...)
@@ -87,6 +87,16 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 		}
 	}
 	return hooks
+}
+
+func anyWhen(t *rapid.T, g *graduate.Group) (w graduate.When) {
+	if rapid.Bool().Draw(t, "in an environment") {
+		w.Env = rapid.SampledFrom(EnvironmentNames(g)).Draw(t, "env")
+	}
+	if len(g.Roles) > 0 && rapid.Bool().Draw(t, "for a role") {
+		w.Changed = rapid.SampledFrom(RoleNames(g)).Draw(t, "changed")
+	}
+	return w
 }
 
 // anyWord is a word of a command: any text without NUL.

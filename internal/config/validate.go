@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -158,65 +156,6 @@ func (v *validator) app(r graduate.Role, env string, places map[string]graduate.
 		return
 	}
 	places[app] = graduate.Place{Group: v.group.Name, Role: r.Name, Environment: env}
-}
-
-// hooks checks what runs, where, and for how long.
-func (v *validator) hooks() {
-	seen := map[string]bool{}
-	for i, h := range v.group.Hooks {
-		path, what := HookPath(v.group, i), fmt.Sprintf("hook %s/%s", h.Kind, h.Name)
-		if !slices.Contains(graduate.HookKinds(), h.Kind) {
-			v.add("hooks", "hook %s: kind %q does not exist; it may be %s", h.Name, h.Kind, kindNames())
-		}
-		switch {
-		case h.Name == "":
-			what = fmt.Sprintf("a %s hook", h.Kind)
-			v.add(path, "%s has no name", what)
-		case seen[what]:
-			v.add(path+"/name", "%s appears twice", what)
-		default:
-			v.name(path+"/name", "hook", h.Name)
-		}
-		seen[what] = true
-		v.hookBody(path, what, h)
-		v.timeout(path+"/timeout", what+": timeout", h.Timeout)
-	}
-}
-
-// hookBody checks that a hook is a container hook or a host hook, and complete.
-func (v *validator) hookBody(path, what string, h graduate.Hook) {
-	switch {
-	case h.Host == "" && h.Role == "":
-		v.add(path, "%s needs app and run, or host", what)
-	case h.Host != "" && (h.Role != "" || len(h.Command) > 0):
-		v.add(path, "%s has both app or run and host; it is one or the other", what)
-	case h.Host != "":
-		if err := validHostName(h.Host); err != nil {
-			v.add(path+"/host", "%s: %v", what, err)
-		}
-	default:
-		if v.group.Role(h.Role) == nil {
-			v.add(path+"/app", "%s: role %q does not exist; the group has %s", what, h.Role, v.roleNames())
-			v.problems[len(v.problems)-1].needs = "apps"
-		}
-		v.command(path, what, h.Command)
-	}
-}
-
-// command checks that a command can be stored and started.
-func (v *validator) command(path, what string, command []string) {
-	if len(command) == 0 {
-		v.add(path, "%s needs a command to run", what)
-		return
-	}
-	if command[0] == "" {
-		v.add(path+"/run", "%s: the first word of the command is empty", what)
-	}
-	for _, word := range command {
-		if strings.ContainsRune(word, 0) || !utf8.ValidString(word) {
-			v.add(path+"/run", "%s: %q is not text that a command may have", what, word)
-		}
-	}
 }
 
 // appOrder is the environments of a role's apps, in the group's order and then the unknown ones by name.

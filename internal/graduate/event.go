@@ -65,6 +65,7 @@ const (
 	HookStarted   = "started"
 	HookSucceeded = "succeeded"
 	HookFailed    = "failed"
+	HookSkipped   = "skipped" // its condition is not met
 )
 
 // Emit records an event: it is synced to the journal before Emit returns, then shown.

@@ -62,6 +62,9 @@ func Tell(events []Event) History {
 
 // hook folds in what happened to a hook.
 func (h *History) hook(e Event) {
+	if e.State == HookSkipped {
+		return
+	}
 	if !strings.HasPrefix(e.Hook, string(HookFinally)+"/") {
 		h.HooksBegan = true
 		h.ChangedData = h.ChangedData || !h.Released

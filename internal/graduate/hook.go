@@ -36,6 +36,36 @@ type Hook struct {
 	Host string `json:"host,omitempty"`
 	// Timeout ends the hook; zero means DefaultHookTimeout.
 	Timeout time.Duration `json:"timeout,omitempty"`
+	// When says in which graduations it runs; the zero value stands for all of them.
+	When When `json:"when,omitzero"`
+}
+
+// When is the condition of a hook: all that is named in it has to be so.
+type When struct {
+	// Changed names a role whose app has to get another version.
+	Changed string `json:"changed,omitempty"`
+	// Env names the environment that is graduated into.
+	Env string `json:"env,omitempty"`
+}
+
+// Unmet says why a hook with this condition does not run; empty where it does.
+func (w When) Unmet(env string, changes func(role string) bool) string {
+	switch {
+	case w.Env != "" && w.Env != env:
+		return "only in " + w.Env
+	case w.Changed != "" && !changes(w.Changed):
+		return "only where " + w.Changed + " changes"
+	default:
+		return ""
+	}
+}
+
+// Unmet says why a hook of the run is left out; empty where it runs.
+func (r *Run) Unmet(h Hook) string {
+	return h.When.Unmet(r.To, func(role string) bool {
+		a := r.AppOf(role)
+		return a != nil && a.Skip == ""
+	})
 }
 
 // DefaultHookTimeout ends a hook that has no time-out of its own.

@@ -104,6 +104,8 @@ type HookPlan struct {
 	What string `json:"what"`
 	// Timeout in whole seconds; 0 where the run's own bounds count.
 	Timeout int `json:"timeout_seconds,omitempty"`
+	// Skip says why it does not run after all; empty where it does.
+	Skip string `json:"skip,omitempty"`
 }
 
 // Difference is one thing that an environment has and the other has not, or has otherwise. Source and Target say

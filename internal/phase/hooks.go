@@ -44,8 +44,12 @@ func (e *Env) Finally(ctx context.Context, r *graduate.Run, outcome string) {
 	e.allHooks(context.WithoutCancel(ctx), r, graduate.HookFinally, s, "that changes nothing of how the graduation ended")
 }
 
-// hook runs one hook between its events.
+// hook runs one hook between its events, or says why it is left out.
 func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {
+	if why := r.Unmet(h); why != "" {
+		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSkipped, Hook: h.FullName(), Message: why})
+		return nil
+	}
 	return e.step(h.FullName(), r, func() error { return e.Hooks.Hook(ctx, r, h, s) })
 }
 

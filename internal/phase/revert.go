@@ -3,6 +3,7 @@ package phase
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -47,7 +48,7 @@ func (s revert) mayRevert(ctx context.Context, r *graduate.Run) error {
 		return errors.New("a rollback is not taken back by itself")
 	case !earlier:
 		return errors.New("there is no earlier set to go back to")
-	case r.Settings.Reversible, len(r.HooksOf(graduate.HookRollback)) > 0:
+	case r.Settings.Reversible, slices.ContainsFunc(r.HooksOf(graduate.HookRollback), func(h graduate.Hook) bool { return r.Unmet(h) == "" }):
 		return nil
 	}
 	migrated, err := s.haveDataChanged(ctx, r)

@@ -14,7 +14,7 @@ func (p *planner) findInGroup() {
 		p.add(GroupRunning, nil, "", fmt.Sprintf("group %s is being graduated already (%s)", g.Name, p.server.Running),
 			fmt.Sprintf("await it with dokku graduate:status %s, or dokku graduate:abort --group %s", g.Name, g.Name))
 	}
-	for _, h := range g.Hooks {
+	for _, h := range p.runs(graduate.HookKinds()...) {
 		if why, ok := p.server.Hosts[h.Host]; ok && h.Host != "" {
 			p.add(HookScript, nil, "", fmt.Sprintf("hook %s/%s: %s", h.Kind, h.Name, why),
 				fmt.Sprintf("put it right, or take the hook out: dokku graduate:hooks:remove %s %s %s", g.Name, h.Kind, h.Name))
@@ -45,14 +45,14 @@ func (p *planner) findInDeadlines() {
 	}
 	check("starting the apps (start-timeout)", g.Settings.StartDeadline(), "a shorter start-timeout")
 	check("each phase (phase-timeout)", g.Settings.PhaseTimeout, "a shorter phase-timeout")
-	for _, h := range append(g.HooksOf(graduate.HookPre), g.HooksOf(graduate.HookPost)...) {
+	for _, h := range p.runs(graduate.HookPre, graduate.HookPost) {
 		check(fmt.Sprintf("hook %s/%s", h.Kind, h.Name), h.Deadline(), "add the hook with a shorter --timeout")
 	}
 }
 
 // findInSchema says that old instances go on working while hooks change data, unless they are known to bear it.
 func (p *planner) findInSchema() {
-	if len(p.g.HooksOf(graduate.HookPost)) == 0 || p.g.Settings.Reversible || !p.any((*role).overlaps) {
+	if len(p.runs(graduate.HookPost)) == 0 || p.g.Settings.Reversible || !p.any((*role).overlaps) {
 		return
 	}
 	p.add(SchemaWindow, nil, "", "the old instances go on serving while the post hooks run, and then see what these have done to data",

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kballard/go-shellquote"
@@ -49,7 +50,7 @@ func (p *planner) any(is func(*role) bool) bool {
 
 func (p *planner) groupHooks(kind graduate.HookKind) {
 	for _, h := range p.g.HooksOf(kind) {
-		planned := graduate.HookPlan{Kind: string(kind), Name: h.Name, Where: "host", What: h.Host, Timeout: int(h.Deadline() / time.Second)}
+		planned := graduate.HookPlan{Kind: string(kind), Name: h.Name, Where: "host", What: h.Host, Timeout: int(h.Deadline() / time.Second), Skip: p.unmet(h)}
 		if h.Host == "" {
 			planned.What = oneLine(shellquote.Join(h.Command...))
 			if r := p.role(h.Role); r != nil {
@@ -58,6 +59,23 @@ func (p *planner) groupHooks(kind graduate.HookKind) {
 		}
 		p.plan.Hooks = append(p.plan.Hooks, planned)
 	}
+}
+
+// unmet says why a hook does not run in this graduation.
+func (p *planner) unmet(h graduate.Hook) string {
+	return h.When.Unmet(p.o.To, func(name string) bool {
+		r := p.role(name)
+		return r != nil && r.moves()
+	})
+}
+
+// runs lists the hooks of some kinds that run in this graduation.
+func (p *planner) runs(kinds ...graduate.HookKind) []graduate.Hook {
+	var hooks []graduate.Hook
+	for _, kind := range kinds {
+		hooks = append(hooks, slices.DeleteFunc(p.g.HooksOf(kind), func(h graduate.Hook) bool { return p.unmet(h) != "" })...)
+	}
+	return hooks
 }
 
 func (p *planner) ownTasks(kind string, r *role, tasks []task) {
@@ -82,10 +100,7 @@ func (p *planner) findInCommands(ctx context.Context) error {
 	if !p.any((*role).moves) {
 		return nil
 	}
-	var hooks []graduate.Hook
-	for _, kind := range []graduate.HookKind{graduate.HookPre, graduate.HookPost, graduate.HookLive, graduate.HookFinally} {
-		hooks = append(hooks, p.g.HooksOf(kind)...)
-	}
+	hooks := p.runs(graduate.HookPre, graduate.HookPost, graduate.HookLive, graduate.HookFinally)
 	lacks := make([]bool, len(hooks))
 	group, groupContext := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -63,6 +64,32 @@ func TestHooksAndTasksInTheirOrder(t *testing.T) {
 			require.Equal(t, c.want, p.Hooks)
 		})
 	}
+}
+
+func TestAHookWhoseConditionIsNotMetIsLeftOut(t *testing.T) {
+	g, in := shop()
+	in.change("portal", func(f *graduate.Facts) { f.Artifact, f.Revision = "sha256:p2", "p2" }) // site stays as it is
+	in.lacks, in.server.Hosts = []string{"missing"}, map[string]string{"gone": "host script gone does not exist"}
+	hook := func(name string, when graduate.When) graduate.Hook {
+		return graduate.Hook{Kind: graduate.HookPost, Name: name, Host: "gone", When: when}
+	}
+	g.Hooks = []graduate.Hook{
+		hook("elsewhere", graduate.When{Env: "dev"}), hook("unchanged", graduate.When{Changed: "site", Env: "prod"}),
+		{Kind: graduate.HookPost, Name: "command", Role: "site", Command: []string{"missing"}, When: graduate.When{Changed: "site"}},
+	}
+	p, _, err := Make(t.Context(), in, g, devProd)
+	require.NoError(t, err)
+	require.Equal(t, "only in dev", p.Hooks[0].Skip)
+	require.Equal(t, "only where site changes", p.Hooks[1].Skip)
+	for _, f := range p.Findings {
+		require.NotContains(t, []string{HookScript, HookCommand, SchemaWindow}, f.Code)
+	}
+
+	g.Hooks = append(g.Hooks, hook("here", graduate.When{Changed: "api", Env: "prod"}))
+	p, _, err = Make(t.Context(), in, g, devProd)
+	require.NoError(t, err)
+	require.Empty(t, p.Hooks[3].Skip)
+	require.True(t, slices.ContainsFunc(p.Findings, func(f graduate.Finding) bool { return f.Code == HookScript }))
 }
 
 func TestAnAppJSONThatIsNoneCountsAsNone(t *testing.T) {

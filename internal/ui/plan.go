@@ -255,6 +255,9 @@ func (t *planText) hooks() {
 		if h.Timeout > 0 {
 			within = "within " + minutes(h.Timeout)
 		}
+		if h.Skip != "" {
+			within = "left out: " + h.Skip
+		}
 		rows = append(rows, []string{fmt.Sprintf("%d.", i+1), name, "in " + h.Where, clip(Clean(h.What), clipped), within})
 	}
 	t.table("", rows)

@@ -62,3 +62,24 @@ END
   assert_serves v2 "${PROD[@]}"
   deploy "${PROD[0]}=$(image v1)" "${PROD[1]}=$(image v1)" # as the next test finds it
 }
+
+@test "a hook runs only in the environment, and only where the role changes, that its condition names" {
+  graduate --only ws # so that it stays as it is
+  assert_exit 0
+  hook=$(host_hook missing <<<'#!/bin/sh')
+  add_hook post elsewhere --host "$hook" --when-env dev
+  add_hook post unchanged --app ws --when-changed ws -- /app/probe task unchanged --exit 9
+  add_hook post here --app portal --when-env prod --when-changed portal -- /app/probe task here
+  rm "$HOOKS_DIR/$hook" # what does not run need not be there
+  attempt dokku graduate:plan dev prod --group "$GROUP"
+  assert_equal "$status" 0 'exit code of the plan'
+  assert_contains "$output" 'post/elsewhere .*left out: only in'
+  attempt dokku graduate:plan dev prod --group "$GROUP" --format json
+  assert_equal "$(jq --raw-output '[.hooks[] | .skip // "runs"] | join(", ")' <<<"$output")" 'only in dev, only where ws changes, runs'
+  graduate
+  assert_exit 0
+  assert_equal "$(hook_states post/elsewhere)" 'skipped '
+  assert_equal "$(hook_states post/unchanged)" 'skipped '
+  assert_equal "$(hook_states post/here)" 'started succeeded '
+  deploy "${PROD[0]}=$(image v1)" "${PROD[1]}=$(image v1)" # as the next test finds it
+}

@@ -1,0 +1,185 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// hooks reads `hooks: {post: [{name: migrate, app: portal, run: [bin/rails, "db:migrate"], timeout: 10m}]}`.
+func (d *document) hooks(path string, node *yaml.Node) {
+	var kinds []field
+	for _, kind := range graduate.HookKinds() {
+		kinds = append(kinds, field{string(kind), func(path string, node *yaml.Node) {
+			d.list(path, node, func(path string, node *yaml.Node) { d.hook(kind, path, node) })
+		}})
+	}
+	d.fields(path, node, "hooks", kinds)
+}
+
+// hook reads one hook.
+func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
+	h := graduate.Hook{Kind: kind}
+	d.fields(path, node, "a hook", []field{
+		{"name", func(path string, node *yaml.Node) { h.Name = d.text(path, node) }},
+		{"app", func(path string, node *yaml.Node) { h.Role = d.text(path, node) }},
+		{"run", func(path string, node *yaml.Node) { h.Command = d.texts(path, node) }},
+		{"host", func(path string, node *yaml.Node) { h.Host = d.text(path, node) }},
+		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
+		{"when", func(path string, node *yaml.Node) {
+			d.fields(path, node, "a hook's when", []field{
+				{"changed", func(path string, node *yaml.Node) { h.When.Changed = d.text(path, node) }},
+				{"env", func(path string, node *yaml.Node) { h.When.Env = d.text(path, node) }},
+			})
+		}},
+	})
+	d.group.Hooks = append(d.group.Hooks, h)
+}
+
+// hooks checks what runs, where, and for how long.
+func (v *validator) hooks() {
+	seen := map[string]bool{}
+	for i, h := range v.group.Hooks {
+		path, what := HookPath(v.group, i), fmt.Sprintf("hook %s/%s", h.Kind, h.Name)
+		if !slices.Contains(graduate.HookKinds(), h.Kind) {
+			v.add("hooks", "hook %s: kind %q does not exist; it may be %s", h.Name, h.Kind, kindNames())
+		}
+		switch {
+		case h.Name == "":
+			what = fmt.Sprintf("a %s hook", h.Kind)
+			v.add(path, "%s has no name", what)
+		case seen[what]:
+			v.add(path+"/name", "%s appears twice", what)
+		default:
+			v.name(path+"/name", "hook", h.Name)
+		}
+		seen[what] = true
+		v.hookBody(path, what, h)
+		v.timeout(path+"/timeout", what+": timeout", h.Timeout)
+		v.when(path+"/when", what, h.When)
+	}
+}
+
+// when checks that what a condition names exists.
+func (v *validator) when(path, what string, w graduate.When) {
+	if w.Changed != "" && v.group.Role(w.Changed) == nil {
+		v.add(path+"/changed", "%s: when names role %q, which does not exist; the group has %s", what, w.Changed, v.roleNames())
+		v.problems[len(v.problems)-1].needs = "apps"
+	}
+	if _, exists := v.group.Environment(w.Env); w.Env != "" && !exists {
+		v.add(path+"/env", "%s: when names environment %q, which does not exist; the group has %s", what, w.Env, v.environmentNames())
+		v.problems[len(v.problems)-1].needs = "environments"
+	}
+}
+
+// hookBody checks that a hook is a container hook or a host hook, and complete.
+func (v *validator) hookBody(path, what string, h graduate.Hook) {
+	switch {
+	case h.Host == "" && h.Role == "":
+		v.add(path, "%s needs app and run, or host", what)
+	case h.Host != "" && (h.Role != "" || len(h.Command) > 0):
+		v.add(path, "%s has both app or run and host; it is one or the other", what)
+	case h.Host != "":
+		if err := validHostName(h.Host); err != nil {
+			v.add(path+"/host", "%s: %v", what, err)
+		}
+	default:
+		if v.group.Role(h.Role) == nil {
+			v.add(path+"/app", "%s: role %q does not exist; the group has %s", what, h.Role, v.roleNames())
+			v.problems[len(v.problems)-1].needs = "apps"
+		}
+		v.command(path, what, h.Command)
+	}
+}
+
+// command checks that a command can be stored and started.
+func (v *validator) command(path, what string, command []string) {
+	if len(command) == 0 {
+		v.add(path, "%s needs a command to run", what)
+		return
+	}
+	if command[0] == "" {
+		v.add(path+"/run", "%s: the first word of the command is empty", what)
+	}
+	for _, word := range command {
+		if strings.ContainsRune(word, 0) || !utf8.ValidString(word) {
+			v.add(path+"/run", "%s: %q is not text that a command may have", what, word)
+		}
+	}
+}
+
+func hooksNode(g *graduate.Group) *yaml.Node {
+	node := block()
+	for _, kind := range graduate.HookKinds() {
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, h := range g.HooksOf(kind) {
+			list.Content = append(list.Content, hookNode(h))
+		}
+		if len(list.Content) > 0 {
+			node.Content = append(node.Content, text(string(kind)), list)
+		}
+	}
+	return node
+}
+
+func hookNode(h graduate.Hook) *yaml.Node {
+	node := flow(text("name"), text(h.Name))
+	if h.Host != "" {
+		node.Content = append(node.Content, text("host"), text(h.Host))
+	} else {
+		node.Content = append(node.Content, text("app"), text(h.Role), text("run"), texts(h.Command))
+	}
+	if h.Timeout != 0 {
+		node.Content = append(node.Content, text("timeout"), text(FormatDuration(h.Timeout)))
+	}
+	if h.When != (graduate.When{}) {
+		node.Content = append(node.Content, text("when"), whenNode(h.When))
+	}
+	return node
+}
+
+// HookTraits says in words what is special about a hook; empty where nothing is.
+func HookTraits(h graduate.Hook) []string {
+	var traits []string
+	if h.When.Env != "" {
+		traits = append(traits, "only in "+h.When.Env)
+	}
+	if h.When.Changed != "" {
+		traits = append(traits, "only where "+h.When.Changed+" changes")
+	}
+	return traits
+}
+
+// SameHook tells whether two hooks are equal in everything.
+func SameHook(a, b graduate.Hook) bool {
+	if !slices.Equal(a.Command, b.Command) {
+		return false
+	}
+	a.Command, b.Command = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+func hookNames(hooks []graduate.Hook) []string {
+	names := make([]string, len(hooks))
+	for i, h := range hooks {
+		names[i] = fmt.Sprintf("%s/%s", h.Kind, h.Name)
+	}
+	return names
+}
+
+func whenNode(w graduate.When) *yaml.Node {
+	node := flow()
+	if w.Changed != "" {
+		node.Content = append(node.Content, text("changed"), text(w.Changed))
+	}
+	if w.Env != "" {
+		node.Content = append(node.Content, text("env"), text(w.Env))
+	}
+	return node
+}
