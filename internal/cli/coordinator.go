@@ -118,7 +118,7 @@ func (c *coordinator) engine(env *phase.Env) *engine.Engine {
 	}
 	budget := abortBudget
 	for _, h := range c.run.HooksOf(graduate.HookAbort) { // what they may take must not be missing for the rest
-		budget += h.Deadline()
+		budget += h.Longest()
 	}
 	return &engine.Engine{Phases: phases, Emit: c.emit, AbortBudget: budget}
 }

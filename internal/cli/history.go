@@ -102,7 +102,7 @@ func output(s ui.Streams, events []graduate.Event) {
 	screen := ui.NewRenderer(s, "")
 	defer screen.Close()
 	for _, e := range events {
-		if e.Type == graduate.EventHook && e.State != graduate.HookStarted {
+		if e.Type == graduate.EventHook && (e.State == graduate.HookSucceeded || e.State == graduate.HookFailed) {
 			hookLines(screen, e)
 		}
 		screen.Event(e)

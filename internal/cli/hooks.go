@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,7 +17,7 @@ import (
 func hooksAddVerb() Verb {
 	return Verb{
 		Name: "hooks:add", Args: []string{"<group>", "<kind>", "<name>"},
-		Options: "(--app <role> -- <command>... | --host <file>) [--timeout <time>] [--when-env <env>] [--when-changed <role>]",
+		Options: "(--app <role> -- <command>... | --host <file>) [--timeout <time>] [--retries <n>] [--on-failure abort|warn] [--when-env <env>] [--when-changed <role>]",
 		Help:    "Add a hook: pre or post or live or abort or rollback or finally",
 		More: "pre runs before anything is started, post while every new version is up and none is live, live after the\n" +
 			"release, abort when a graduation fails before it, rollback when a release is taken back, finally at the end,\n" +
@@ -29,6 +30,8 @@ func hooksAddVerb() Verb {
 			&cli.StringFlag{Name: "app", Usage: "the role whose new image runs the command"},
 			&cli.StringFlag{Name: "host", Usage: "the name of a script in the hooks folder"},
 			&cli.StringFlag{Name: "timeout", Usage: "when the hook has failed, such as 90s (default " + config.FormatDuration(graduate.DefaultHookTimeout) + ")"},
+			&cli.StringFlag{Name: "retries", Usage: "how often it is tried again where it fails, after 1s, 2s, 4s and so on"},
+			&cli.StringFlag{Name: "on-failure", Usage: "abort, or warn: tell it and go on (default abort)"},
 			&cli.StringFlag{Name: "when-env", Usage: "run it only where this environment is graduated into"},
 			&cli.StringFlag{Name: "when-changed", Usage: "run it only where the app of this role gets another version"},
 		},
@@ -39,7 +42,8 @@ func hooksAddVerb() Verb {
 // addHook adds a hook behind those of its kind; one that is there already, the same in everything, is no error.
 func addHook(c *Call) error {
 	h := graduate.Hook{Kind: graduate.HookKind(c.Args[1]), Name: c.Args[2], Role: c.Flags.String("app"), Host: c.Flags.String("host"), Command: c.Command,
-		When: graduate.When{Env: c.Flags.String("when-env"), Changed: c.Flags.String("when-changed")}}
+		OnFailure: c.Flags.String("on-failure"),
+		When:      graduate.When{Env: c.Flags.String("when-env"), Changed: c.Flags.String("when-changed")}}
 	switch {
 	case h.Role == "" && h.Host == "":
 		return graduate.Errorf(graduate.Invalid, "a hook needs --app <role> and a command after --, or --host <file>")
@@ -56,6 +60,13 @@ func addHook(c *Call) error {
 			return err
 		}
 		h.Timeout = timeout
+	}
+	if text := c.Flags.String("retries"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return graduate.Errorf(graduate.Invalid, "--retries must be a whole number, not %q", text)
+		}
+		h.Retries = n
 	}
 	if h.Host != "" {
 		if _, err := config.CheckHostHook(h.Host); err != nil {
@@ -159,7 +170,9 @@ type hookRow struct {
 	Host    string   `json:"host,omitempty"`
 	Timeout string   `json:"timeout"`
 
-	When graduate.When `json:"when,omitzero"`
+	Retries   int           `json:"retries,omitempty"`
+	OnFailure string        `json:"on_failure,omitempty"`
+	When      graduate.When `json:"when,omitzero"`
 
 	hook graduate.Hook
 }
@@ -169,7 +182,7 @@ func hookRows(g *graduate.Group) []hookRow {
 	for _, h := range g.Hooks {
 		rows = append(rows, hookRow{
 			Kind: string(h.Kind), Name: h.Name, App: h.Role, Run: h.Command, Host: h.Host,
-			Timeout: config.FormatDuration(h.Deadline()), When: h.When, hook: h,
+			Timeout: config.FormatDuration(h.Deadline()), Retries: h.Retries, OnFailure: h.OnFailure, When: h.When, hook: h,
 		})
 	}
 	return rows

@@ -41,6 +41,17 @@ func TestAHooksConditionFromAddToRemove(t *testing.T) {
 	s.fails([]string{`hook post/a: when names environment "qa", which does not exist; the group has dev, prod`}, "hooks:add", "shop", "post", "a", "--host", "smoke", "--when-env", "qa")
 }
 
+func TestAHooksFailureFromAddToRemove(t *testing.T) {
+	s := shopServer(t)
+	s.ok("hooks:add", "shop", "post", "smoke", "--host", "smoke", "--retries", "3", "--on-failure", "warn")
+	require.Equal(t, "=====> Hooks of shop\nKind  Name   Timeout  Runs\npost  smoke  10m      host script smoke (retries: 3, a failure only warns)\n", s.ok("hooks:list", "shop"))
+	require.JSONEq(t, `[{"kind":"post","name":"smoke","host":"smoke","timeout":"10m","retries":3,"on_failure":"warn"}]`, s.ok("hooks:list", "shop", "--format", "json"))
+	require.Contains(t, s.ok("export", "shop"), "retries: 3, on_failure: warn")
+	s.fails([]string{"hook post/a: retries must be between 1 and 20, not -1"}, "hooks:add", "shop", "post", "a", "--host", "smoke", "--retries", "-1")
+	s.fails([]string{`--retries must be a whole number, not "often"`}, "hooks:add", "shop", "post", "a", "--host", "smoke", "--retries", "often")
+	s.fails([]string{`hook post/a: on_failure must be abort or warn, not "shrug"`}, "hooks:add", "shop", "post", "a", "--host", "smoke", "--on-failure", "shrug")
+}
+
 func TestHooksRefuse(t *testing.T) {
 	s := shopServer(t)
 	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--", "true")

@@ -98,7 +98,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
 			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback, finally`,
-			`line 8: unknown field "colour" in a hook; it may have name, app, run, host, timeout, when`,
+			`line 8: unknown field "colour" in a hook; it may have name, app, run, host, timeout, retries, on_failure, when`,
 		}},
 		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{
 			"line 7: dev appears twice in apps.b (first on line 6)",
@@ -152,6 +152,12 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			`line 6: hook post/a: when names role "none", which does not exist; the group has none`,
 			`line 6: hook post/a: when names environment "qa", which does not exist; the group has dev, prod`,
 			`line 7: hooks.post[1].when must be a mapping (key: value), not "prod"`,
+		}},
+		{"a hook's failure", head + "hooks:\n  post:\n    - {name: a, host: a, retries: 21, on_failure: shrug}\n    - {name: b, host: b, retries: 0}\n  abort:\n    - {name: c, host: c, on_failure: warn}\n", []string{
+			"line 6: hook post/a: retries must be between 1 and 20, not 21",
+			`line 6: hook post/a: on_failure must be abort or warn, not "shrug"`,
+			"line 7: hooks.post[1].retries must be a whole number of at least 1",
+			"line 9: hook abort/c: the failure of such a hook never changes how the graduation goes on; on_failure means nothing there",
 		}},
 		{"settings", head + "release_tasks: never\nstart_timeout: 10ms\nphase_timeout: 25h\nrun_timeout: 0.5s\nhistory: 1001\n", []string{
 			`line 4: release tasks may be hold, before, skip, not "never"`,

@@ -76,7 +76,11 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 	var hooks []graduate.Hook
 	for _, kind := range graduate.HookKinds() {
 		for _, name := range rapid.SliceOfNDistinct(anyName(), 0, 3, rapid.ID[string]).Draw(t, "hooks") {
-			h := graduate.Hook{Kind: kind, Name: name, Timeout: anyTimeout().Draw(t, "timeout"), When: anyWhen(t, g)}
+			h := graduate.Hook{Kind: kind, Name: name, Timeout: anyTimeout().Draw(t, "timeout"), When: anyWhen(t, g),
+				Retries: rapid.IntRange(0, maxRetries).Draw(t, "retries")}
+			if decides(kind) {
+				h.OnFailure = rapid.SampledFrom([]string{"", graduate.OnFailureAbort, graduate.OnFailureWarn}).Draw(t, "on failure")
+			}
 			if len(g.Roles) > 0 && rapid.Bool().Draw(t, "container") {
 				h.Role = rapid.SampledFrom(RoleNames(g)).Draw(t, "role")
 				h.Command = append([]string{"x" + anyWord().Draw(t, "word")}, rapid.SliceOfN(anyWord(), 0, 4).Draw(t, "words")...)

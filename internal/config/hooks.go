@@ -32,6 +32,8 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 		{"run", func(path string, node *yaml.Node) { h.Command = d.texts(path, node) }},
 		{"host", func(path string, node *yaml.Node) { h.Host = d.text(path, node) }},
 		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
+		{"retries", func(path string, node *yaml.Node) { h.Retries = d.count(path, node) }},
+		{"on_failure", func(path string, node *yaml.Node) { h.OnFailure = d.text(path, node) }},
 		{"when", func(path string, node *yaml.Node) {
 			d.fields(path, node, "a hook's when", []field{
 				{"changed", func(path string, node *yaml.Node) { h.When.Changed = d.text(path, node) }},
@@ -62,8 +64,31 @@ func (v *validator) hooks() {
 		seen[what] = true
 		v.hookBody(path, what, h)
 		v.timeout(path+"/timeout", what+": timeout", h.Timeout)
+		v.failing(path, what, h)
 		v.when(path+"/when", what, h.When)
 	}
+}
+
+// maxRetries bounds how often a hook is tried again.
+const maxRetries = 20
+
+// failing checks what is to be done where a hook fails.
+func (v *validator) failing(path, what string, h graduate.Hook) {
+	if h.Retries < 0 || h.Retries > maxRetries {
+		v.add(path+"/retries", "%s: retries must be between 1 and %d, not %d", what, maxRetries, h.Retries)
+	}
+	switch {
+	case h.OnFailure == "":
+	case h.OnFailure != graduate.OnFailureAbort && h.OnFailure != graduate.OnFailureWarn:
+		v.add(path+"/on_failure", "%s: on_failure must be %s or %s, not %q", what, graduate.OnFailureAbort, graduate.OnFailureWarn, h.OnFailure)
+	case !decides(h.Kind):
+		v.add(path+"/on_failure", "%s: the failure of such a hook never changes how the graduation goes on; on_failure means nothing there", what)
+	}
+}
+
+// decides tells whether the failure of a hook of this kind turns the run back.
+func decides(kind graduate.HookKind) bool {
+	return kind != graduate.HookAbort && kind != graduate.HookFinally
 }
 
 // when checks that what a condition names exists.
@@ -138,6 +163,12 @@ func hookNode(h graduate.Hook) *yaml.Node {
 	if h.Timeout != 0 {
 		node.Content = append(node.Content, text("timeout"), text(FormatDuration(h.Timeout)))
 	}
+	if h.Retries != 0 {
+		node.Content = append(node.Content, text("retries"), number(h.Retries))
+	}
+	if h.OnFailure != "" {
+		node.Content = append(node.Content, text("on_failure"), text(h.OnFailure))
+	}
 	if h.When != (graduate.When{}) {
 		node.Content = append(node.Content, text("when"), whenNode(h.When))
 	}
@@ -152,6 +183,12 @@ func HookTraits(h graduate.Hook) []string {
 	}
 	if h.When.Changed != "" {
 		traits = append(traits, "only where "+h.When.Changed+" changes")
+	}
+	if h.Retries > 0 {
+		traits = append(traits, fmt.Sprintf("retries: %d", h.Retries))
+	}
+	if h.OnFailure == graduate.OnFailureWarn {
+		traits = append(traits, "a failure only warns")
 	}
 	return traits
 }

@@ -65,6 +65,7 @@ const (
 	HookStarted   = "started"
 	HookSucceeded = "succeeded"
 	HookFailed    = "failed"
+	HookRetried   = "retried" // a try has failed, and the next one follows
 	HookSkipped   = "skipped" // its condition is not met
 )
 

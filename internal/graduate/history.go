@@ -69,7 +69,7 @@ func (h *History) hook(e Event) {
 		h.HooksBegan = true
 		h.ChangedData = h.ChangedData || !h.Released
 	}
-	if e.State != HookStarted {
+	if e.State == HookSucceeded || e.State == HookFailed {
 		h.HooksEnded[e.Hook] = true
 	}
 }

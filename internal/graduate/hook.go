@@ -38,7 +38,17 @@ type Hook struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// When says in which graduations it runs; the zero value stands for all of them.
 	When When `json:"when,omitzero"`
+	// Retries is how often it is tried again where it fails.
+	Retries int `json:"retries,omitempty"`
+	// OnFailure is what its failure means: OnFailureAbort (the same as empty) or OnFailureWarn.
+	OnFailure string `json:"on_failure,omitempty"`
 }
+
+// What the failure of a hook means.
+const (
+	OnFailureAbort = "abort" // the run goes back
+	OnFailureWarn  = "warn"  // it is told, and the run goes on
+)
 
 // When is the condition of a hook: all that is named in it has to be so.
 type When struct {
@@ -73,6 +83,30 @@ const DefaultHookTimeout = 10 * time.Minute
 
 // Deadline is the hook's time-out with the default filled in.
 func (h Hook) Deadline() time.Duration { return cmp.Or(h.Timeout, DefaultHookTimeout) }
+
+// The pause before a hook is tried again: it doubles from the one to the other.
+const (
+	firstPause = time.Second
+	longPause  = 30 * time.Second
+)
+
+// Pause is how long to wait before it is tried again, after so many tries.
+func (h Hook) Pause(tries int) time.Duration {
+	pause := firstPause
+	for range tries - 1 {
+		pause = min(2*pause, longPause)
+	}
+	return pause
+}
+
+// Longest is how long it may take with all its tries.
+func (h Hook) Longest() time.Duration {
+	d := h.Deadline()
+	for tries := 1; tries <= h.Retries; tries++ {
+		d += h.Pause(tries) + h.Deadline()
+	}
+	return d
+}
 
 // FullName is what a hook is called in events and logs: KIND/NAME.
 func (h Hook) FullName() string { return string(h.Kind) + "/" + h.Name }

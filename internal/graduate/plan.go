@@ -106,6 +106,10 @@ type HookPlan struct {
 	Timeout int `json:"timeout_seconds,omitempty"`
 	// Skip says why it does not run after all; empty where it does.
 	Skip string `json:"skip,omitempty"`
+	// Retries is how often it is tried again where it fails.
+	Retries int `json:"retries,omitempty"`
+	// Warns tells that its failure is told, and the run goes on.
+	Warns bool `json:"warns,omitempty"`
 }
 
 // Difference is one thing that an environment has and the other has not, or has otherwise. Source and Target say

@@ -50,7 +50,37 @@ func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s grad
 		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSkipped, Hook: h.FullName(), Message: why})
 		return nil
 	}
-	return e.step(h.FullName(), r, func() error { return e.Hooks.Hook(ctx, r, h, s) })
+	err := e.step(h.FullName(), r, func() error { return e.tries(ctx, r, h, s) })
+	if err == nil || h.OnFailure != graduate.OnFailureWarn || ctx.Err() != nil { // one that was cut off has not failed
+		return err
+	}
+	name := h.FullName()
+	e.Emit(graduate.Event{Type: graduate.EventNotice, Hook: name, Log: r.Log(name),
+		Message: fmt.Sprintf("hook %s failed, and the graduation goes on without it (%v); its log is %s", name, errors.Unwrap(err), r.Log(name))})
+	return nil
+}
+
+// tries runs a hook until it succeeds, or has failed as often as it may.
+func (e *Env) tries(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {
+	for try := 1; ; try++ {
+		err := e.Hooks.Hook(ctx, r, h, s)
+		switch {
+		case err == nil || h.Retries == 0 || ctx.Err() != nil:
+			return err
+		case try > h.Retries:
+			return fmt.Errorf("%w (the last of %d tries)", err, try)
+		}
+		pause := h.Pause(try)
+		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookRetried, Hook: h.FullName(), Log: r.Log(h.FullName()),
+			Message: fmt.Sprintf("%v; try %d of %d follows in %s", err, try+1, h.Retries+1, pause)})
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // step runs a hook or a task between the events that say so.

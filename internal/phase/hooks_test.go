@@ -1,7 +1,10 @@
 package phase_test
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -46,4 +49,75 @@ func TestAHookThatIsLeftOutHasNotBegun(t *testing.T) {
 	require.False(t, h.HooksBegan)
 	require.False(t, h.ChangedData)
 	require.Empty(t, h.HooksEnded)
+}
+
+func TestAHookIsTriedAgain(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		fails, want int
+		took        time.Duration
+	}{
+		{"until it succeeds", 2, 3, 3 * time.Second},
+		{"as often as it may", 9, 4, 7 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tries := 0
+			var began, ended time.Time
+			tell(t, func(_ *testing.T, s *story) {
+				post(s, graduate.Hook{Name: "smoke", Retries: 3})
+				s.Say["hook post/smoke"] = func(context.Context) error {
+					if tries++; tries == 1 {
+						began = time.Now()
+					}
+					if ended = time.Now(); tries <= c.fails {
+						return errBroken
+					}
+					return nil
+				}
+			}, func(t *testing.T, s *story) {
+				require.Equal(t, c.want, tries)
+				require.Equal(t, c.took, ended.Sub(began), "the pauses double")
+				s.order("event post/smoke started", "event post/smoke retried it is broken; try 2 of 4 follows in 1s", "event post/smoke retried it is broken; try 3 of 4 follows in 2s")
+				if c.fails < c.want {
+					s.live()
+					return
+				}
+				s.restored("hook post/smoke: it is broken (the last of 4 tries)")
+			})
+		})
+	}
+}
+
+func TestAHookThatIsCutOffIsNotTriedAgain(t *testing.T) {
+	stopped := errors.New("it was stopped by the signal interrupt")
+	for _, moment := range []time.Duration{0, 500 * time.Millisecond} { // while it runs, and in the pause after it
+		tell(t, func(_ *testing.T, s *story) {
+			post(s, graduate.Hook{Name: "smoke", Retries: 3, OnFailure: graduate.OnFailureWarn})
+			s.Say["hook post/smoke"] = func(context.Context) error {
+				if moment == 0 {
+					s.fail(stopped)
+				}
+				time.AfterFunc(moment, func() { s.fail(stopped) })
+				return errBroken
+			}
+		}, func(t *testing.T, s *story) {
+			require.Equal(t, graduate.Restored, s.state)
+			require.ErrorIs(t, s.err, stopped)
+			s.order("hook post/smoke", "state aborting")
+			s.never("state rest")
+		})
+	}
+}
+
+func TestAFailureThatOnlyWarns(t *testing.T) {
+	tell(t, func(_ *testing.T, s *story) {
+		post(s, graduate.Hook{Name: "smoke", OnFailure: graduate.OnFailureWarn}, graduate.Hook{Name: "next", OnFailure: graduate.OnFailureAbort})
+		s.run.Hooks = append(s.run.Hooks, graduate.Hook{Kind: graduate.HookLive, Name: "tell", OnFailure: graduate.OnFailureWarn})
+		s.Fail("hook post/smoke", errBroken)
+		s.Fail("hook live/tell", errBroken)
+	}, func(t *testing.T, s *story) {
+		s.live()
+		s.order("event post/smoke failed it is broken", "hook post/next", "state release", "event live/tell failed it is broken", "state finish")
+		require.Contains(t, s.Trace(), "event post/smoke  hook post/smoke failed, and the graduation goes on without it (it is broken); its log is "+s.run.Log("post/smoke"))
+	})
 }

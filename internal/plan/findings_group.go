@@ -46,7 +46,7 @@ func (p *planner) findInDeadlines() {
 	check("starting the apps (start-timeout)", g.Settings.StartDeadline(), "a shorter start-timeout")
 	check("each phase (phase-timeout)", g.Settings.PhaseTimeout, "a shorter phase-timeout")
 	for _, h := range p.runs(graduate.HookPre, graduate.HookPost) {
-		check(fmt.Sprintf("hook %s/%s", h.Kind, h.Name), h.Deadline(), "add the hook with a shorter --timeout")
+		check(fmt.Sprintf("hook %s/%s", h.Kind, h.Name), h.Longest(), "add the hook with a shorter --timeout, or fewer --retries")
 	}
 }
 

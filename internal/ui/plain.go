@@ -139,6 +139,8 @@ func hookSentence(e graduate.Event, began map[string]time.Time) string {
 			took = max(0, e.Time.Sub(began[e.Hook]))
 		}
 		return fmt.Sprintf("       %s succeeded in %s", e.Hook, took.Round(100*time.Millisecond))
+	case graduate.HookRetried:
+		return fmt.Sprintf("       %s failed: %s", e.Hook, strings.Join(strings.Fields(e.Message), " "))
 	case graduate.HookSkipped:
 		return fmt.Sprintf("%sHook %s is left out: %s", step, e.Hook, e.Message)
 	default:

@@ -251,16 +251,27 @@ func (t *planText) hooks() {
 		if h.Name != "" {
 			name += "/" + h.Name
 		}
-		within := ""
-		if h.Timeout > 0 {
-			within = "within " + minutes(h.Timeout)
-		}
-		if h.Skip != "" {
-			within = "left out: " + h.Skip
-		}
-		rows = append(rows, []string{fmt.Sprintf("%d.", i+1), name, "in " + h.Where, clip(Clean(h.What), clipped), within})
+		rows = append(rows, []string{fmt.Sprintf("%d.", i+1), name, "in " + h.Where, clip(Clean(h.What), clipped), manner(h)})
 	}
 	t.table("", rows)
+}
+
+// manner says how a hook runs, or why it does not.
+func manner(h graduate.HookPlan) string {
+	if h.Skip != "" {
+		return "left out: " + h.Skip
+	}
+	var said []string
+	if h.Timeout > 0 {
+		said = append(said, "within "+minutes(h.Timeout))
+	}
+	if h.Retries > 0 {
+		said = append(said, fmt.Sprintf("retries: %d", h.Retries))
+	}
+	if h.Warns {
+		said = append(said, "a failure only warns")
+	}
+	return strings.Join(said, ", ")
 }
 
 // minutes is a time-out as one types it: 1h30m rather than 1h30m0s.

@@ -83,3 +83,28 @@ END
   assert_equal "$(hook_states post/here)" 'started succeeded '
   deploy "${PROD[0]}=$(image v1)" "${PROD[1]}=$(image v1)" # as the next test finds it
 }
+
+@test "a hook that fails is tried again, and one whose failure only warns lets the graduation go on" {
+  x=$(exchange)
+  hook=$(host_hook flaky <<END
+#!/bin/bash
+echo try >>$x/tries
+echo "this is try \$(wc -l <$x/tries)"
+[ "\$(wc -l <$x/tries)" -eq 3 ]
+END
+  )
+  add_hook post flaky --host "$hook" --retries 5
+  add_hook post optional --app ws --on-failure warn --retries 1 -- /app/probe task optional --exit 7
+  add_hook live tell --app portal --on-failure warn -- /app/probe task tell --exit 8
+  attempt dokku graduate:plan dev prod --group "$GROUP" --format json
+  assert_equal "$(jq --compact-output '[.hooks[] | [.retries, .warns]]' <<<"$output")" '[[5,null],[1,true],[null,true]]'
+  graduate
+  assert_exit 0
+  assert_equal "$(hook_states post/flaky)" 'started retried retried succeeded '
+  assert_equal "$(tr '\n' ',' <<<"$(hook_log post/flaky)")" 'this is try 1,this is try 2,this is try 3,'
+  assert_equal "$(hook_states post/optional)" 'started retried failed '
+  assert_contains "$(event '.type == "notice"')" 'post/optional failed, and the graduation goes on .*exit code 7 .the last of 2 tries'
+  assert_contains "$(event '.type == "notice"')" 'live/tell failed, and the graduation goes on .*exit code 8'
+  assert_serves v2 "${PROD[@]}"
+  deploy "${PROD[0]}=$(image v1)" "${PROD[1]}=$(image v1)" # as the next test finds it
+}
