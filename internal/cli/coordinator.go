@@ -150,7 +150,9 @@ func (c *coordinator) emit(e graduate.Event) error {
 	}
 	late := e.Type == graduate.EventState && c.enters(graduate.State(e.State))
 	if e.Type == graduate.EventNotice && e.Hook != "" {
+		c.mu.Lock() // hooks may run side by side
 		c.besides = append(c.besides, e.Message)
+		c.mu.Unlock()
 	}
 	c.screen.Event(e)
 	if late {

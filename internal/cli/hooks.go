@@ -17,7 +17,7 @@ import (
 func hooksAddVerb() Verb {
 	return Verb{
 		Name: "hooks:add", Args: []string{"<group>", "<kind>", "<name>"},
-		Options: "(--app <role> -- <command>... | --host <file>) [--timeout <time>] [--retries <n>] [--on-failure abort|warn] [--when-env <env>] [--when-changed <role>]",
+		Options: "(--app <role> -- <command>... | --host <file>) [--timeout <time>] [--retries <n>] [--parallel] [--on-failure abort|warn] [--when-env <env>] [--when-changed <role>]",
 		Help:    "Add a hook: pre or post or live or abort or rollback or finally",
 		More: "pre runs before anything is started, post while every new version is up and none is live, live after the\n" +
 			"release, abort when a graduation fails before it, rollback when a release is taken back, finally at the end,\n" +
@@ -31,6 +31,7 @@ func hooksAddVerb() Verb {
 			&cli.StringFlag{Name: "host", Usage: "the name of a script in the hooks folder"},
 			&cli.StringFlag{Name: "timeout", Usage: "when the hook has failed, such as 90s (default " + config.FormatDuration(graduate.DefaultHookTimeout) + ")"},
 			&cli.StringFlag{Name: "retries", Usage: "how often it is tried again where it fails, after 1s, 2s, 4s and so on"},
+			&cli.BoolFlag{Name: "parallel", Usage: "run it beside those of its neighbours that are parallel, too"},
 			&cli.StringFlag{Name: "on-failure", Usage: "abort, or warn: tell it and go on (default abort)"},
 			&cli.StringFlag{Name: "when-env", Usage: "run it only where this environment is graduated into"},
 			&cli.StringFlag{Name: "when-changed", Usage: "run it only where the app of this role gets another version"},
@@ -42,8 +43,8 @@ func hooksAddVerb() Verb {
 // addHook adds a hook behind those of its kind; one that is there already, the same in everything, is no error.
 func addHook(c *Call) error {
 	h := graduate.Hook{Kind: graduate.HookKind(c.Args[1]), Name: c.Args[2], Role: c.Flags.String("app"), Host: c.Flags.String("host"), Command: c.Command,
-		OnFailure: c.Flags.String("on-failure"),
-		When:      graduate.When{Env: c.Flags.String("when-env"), Changed: c.Flags.String("when-changed")}}
+		Parallel: c.Flags.Bool("parallel"), OnFailure: c.Flags.String("on-failure"),
+		When: graduate.When{Env: c.Flags.String("when-env"), Changed: c.Flags.String("when-changed")}}
 	switch {
 	case h.Role == "" && h.Host == "":
 		return graduate.Errorf(graduate.Invalid, "a hook needs --app <role> and a command after --, or --host <file>")
@@ -171,6 +172,7 @@ type hookRow struct {
 	Timeout string   `json:"timeout"`
 
 	Retries   int           `json:"retries,omitempty"`
+	Parallel  bool          `json:"parallel,omitempty"`
 	OnFailure string        `json:"on_failure,omitempty"`
 	When      graduate.When `json:"when,omitzero"`
 
@@ -182,7 +184,7 @@ func hookRows(g *graduate.Group) []hookRow {
 	for _, h := range g.Hooks {
 		rows = append(rows, hookRow{
 			Kind: string(h.Kind), Name: h.Name, App: h.Role, Run: h.Command, Host: h.Host,
-			Timeout: config.FormatDuration(h.Deadline()), Retries: h.Retries, OnFailure: h.OnFailure, When: h.When, hook: h,
+			Timeout: config.FormatDuration(h.Deadline()), Retries: h.Retries, Parallel: h.Parallel, OnFailure: h.OnFailure, When: h.When, hook: h,
 		})
 	}
 	return rows

@@ -98,7 +98,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
 			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback, finally`,
-			`line 8: unknown field "colour" in a hook; it may have name, app, run, host, timeout, retries, on_failure, when`,
+			`line 8: unknown field "colour" in a hook; it may have name, app, run, host, timeout, retries, parallel, on_failure, when`,
 		}},
 		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{
 			"line 7: dev appears twice in apps.b (first on line 6)",

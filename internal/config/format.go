@@ -32,7 +32,7 @@ func Format(g *graduate.Group) []byte {
 		root.Content = append(root.Content, text("keep"), number(g.Settings.Keep))
 	}
 	if g.Settings.Reversible {
-		root.Content = append(root.Content, text("reversible"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+		root.Content = append(root.Content, text("reversible"), truth(true))
 	}
 	for _, timeout := range []struct {
 		key   string
@@ -130,6 +130,11 @@ func text(value string) *yaml.Node {
 		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node
+}
+
+// truth is true or false.
+func truth(value bool) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(value)}
 }
 
 // number is a whole number.

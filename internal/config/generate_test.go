@@ -77,7 +77,7 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 	for _, kind := range graduate.HookKinds() {
 		for _, name := range rapid.SliceOfNDistinct(anyName(), 0, 3, rapid.ID[string]).Draw(t, "hooks") {
 			h := graduate.Hook{Kind: kind, Name: name, Timeout: anyTimeout().Draw(t, "timeout"), When: anyWhen(t, g),
-				Retries: rapid.IntRange(0, maxRetries).Draw(t, "retries")}
+				Retries: rapid.IntRange(0, maxRetries).Draw(t, "retries"), Parallel: rapid.Bool().Draw(t, "parallel")}
 			if decides(kind) {
 				h.OnFailure = rapid.SampledFrom([]string{"", graduate.OnFailureAbort, graduate.OnFailureWarn}).Draw(t, "on failure")
 			}

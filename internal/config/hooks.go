@@ -33,6 +33,7 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 		{"host", func(path string, node *yaml.Node) { h.Host = d.text(path, node) }},
 		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
 		{"retries", func(path string, node *yaml.Node) { h.Retries = d.count(path, node) }},
+		{"parallel", func(path string, node *yaml.Node) { h.Parallel = d.truth(path, node) }},
 		{"on_failure", func(path string, node *yaml.Node) { h.OnFailure = d.text(path, node) }},
 		{"when", func(path string, node *yaml.Node) {
 			d.fields(path, node, "a hook's when", []field{
@@ -169,6 +170,9 @@ func hookNode(h graduate.Hook) *yaml.Node {
 	if h.OnFailure != "" {
 		node.Content = append(node.Content, text("on_failure"), text(h.OnFailure))
 	}
+	if h.Parallel {
+		node.Content = append(node.Content, text("parallel"), truth(true))
+	}
 	if h.When != (graduate.When{}) {
 		node.Content = append(node.Content, text("when"), whenNode(h.When))
 	}
@@ -189,6 +193,9 @@ func HookTraits(h graduate.Hook) []string {
 	}
 	if h.OnFailure == graduate.OnFailureWarn {
 		traits = append(traits, "a failure only warns")
+	}
+	if h.Parallel {
+		traits = append(traits, "parallel")
 	}
 	return traits
 }

@@ -37,12 +37,12 @@ func (h *Host) endOrphans(ctx context.Context, r *graduate.Run) error {
 	defer cancel()
 	for {
 		// A hook that was only about to start its container has one later.
-		if err := h.StopOneOffs(ctx, r); err != nil {
+		if err := h.StopOneOffs(ctx, r, ""); err != nil {
 			return err
 		}
 		orphans := processesWith(EnvID + "=" + r.ID)
 		if len(orphans) == 0 {
-			return h.StopOneOffs(ctx, r)
+			return h.StopOneOffs(ctx, r, "")
 		}
 		for _, pid := range orphans {
 			if err := endOrphan(bounded, pid); err != nil {

@@ -165,20 +165,21 @@ func TestScaleIsThatOfTheProcfile(t *testing.T) {
 
 func TestOneOffsAreStartedAsDokkuDoes(t *testing.T) {
 	f := newFixture(t)
-	f.write("bin/trigger-scheduler-run", `printf '[%s]\n' "$@"; echo "$DOKKU_RM_CONTAINER $GRADUATE_RUN"; exit 5`)
+	f.write("bin/trigger-scheduler-run", `printf '[%s]\n' "$@"; echo "$DOKKU_RM_CONTAINER $GRADUATE_RUN $GRADUATE_TAG $GRADUATE_HOOK"; exit 5`)
 	out, err := os.Create(filepath.Join(f.dir, "out"))
 	require.NoError(t, err)
 	defer out.Close()
-	err = f.OneOff(t.Context(), f.run, f.app, f.run.Tag(), []string{"A=b c", "B="}, []string{"sh", "-c", "echo 'x y'"}, out)
+	err = f.OneOff(t.Context(), f.run, f.app, graduate.OneOff{Hook: "post/smoke", Tag: "a-tag", Variables: []string{"A=b c", "B="}, Command: []string{"sh", "-c", "echo 'x y'"}}, out)
 	code, ok := ExitCode(err)
 	require.True(t, ok)
 	require.Equal(t, 5, code)
-	require.Equal(t, "[docker-local]\n[portal]\n[2]\n[A=\"b c\"]\n[B=\"\"]\n[--]\n[sh]\n[-c]\n[echo 'x y']\n1 "+f.run.ID+"\n", f.read("out"))
+	require.Equal(t, "[docker-local]\n[portal]\n[2]\n[A=\"b c\"]\n[B=\"\"]\n[--]\n[sh]\n[-c]\n[echo 'x y']\n1 "+f.run.ID+" a-tag post/smoke\n", f.read("out"))
 
 	f.write("bin/containers", "r1 "+f.run.ID+" run i\nc1 "+f.run.ID+" deploy i\nr2 another run i\n")
-	require.NoError(t, f.StopOneOffs(t.Context(), f.run))
+	require.NoError(t, f.StopOneOffs(t.Context(), f.run, ""))
 	require.Equal(t, "c1 "+f.run.ID+" deploy i\nr2 another run i\n", f.read("bin/containers"))
-	require.NoError(t, f.StopOneOffs(t.Context(), f.run))
+	require.NoError(t, f.StopOneOffs(t.Context(), f.run, "post/smoke"))
+	require.Contains(t, f.read("bin/calls"), "--filter label=com.dokku.graduate.hook=post/smoke\n")
 }
 
 func makeFifo(path string) error { return syscall.Mkfifo(path, 0o600) }

@@ -26,11 +26,15 @@ const (
 	EnvTag     = "GRADUATE_TAG"     // the image tag that deployed-app-image-tag answers
 	EnvRev     = "GRADUATE_REV"     // NAME=COMMIT for the candidates' environment
 	EnvID      = "GRADUATE_ID"      // the run's id again: in what the coordinator itself runs and in hooks, not in deploys
+	EnvHook    = "GRADUATE_HOOK"    // the hook or task that a one-off container is made for
 	EnvRender  = "GRADUATE_RENDER"  // nginx-pre-reload is to take the rendered nginx.conf away
 )
 
 // RunLabel marks every container of a run.
 const RunLabel = "com.dokku.graduate.run"
+
+// HookLabel names the hook that a one-off container is made for.
+const HookLabel = "com.dokku.graduate.hook"
 
 // command is a program to be run for one app of a run.
 type command struct {

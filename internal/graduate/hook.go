@@ -42,6 +42,8 @@ type Hook struct {
 	Retries int `json:"retries,omitempty"`
 	// OnFailure is what its failure means: OnFailureAbort (the same as empty) or OnFailureWarn.
 	OnFailure string `json:"on_failure,omitempty"`
+	// Parallel lets it run beside those neighbours that have it, too.
+	Parallel bool `json:"parallel,omitempty"`
 }
 
 // What the failure of a hook means.
@@ -120,6 +122,30 @@ func (g *Group) HooksOf(kind HookKind) []Hook {
 		}
 	}
 	return out
+}
+
+// Batches are hooks in the order in which they run: neighbours that are parallel come in one batch, side by side.
+func Batches(hooks []Hook) [][]Hook {
+	var batches [][]Hook
+	for i, h := range hooks {
+		if last := len(batches) - 1; i > 0 && h.Parallel && hooks[i-1].Parallel {
+			batches[last] = append(batches[last], h)
+		} else {
+			batches = append(batches, []Hook{h})
+		}
+	}
+	return batches
+}
+
+// OneOff is a command in a one-off container of an image of an app.
+type OneOff struct {
+	// Hook is the full name of the hook, or the name of the task, that it is.
+	Hook string
+	// Tag names the image.
+	Tag string
+	// Variables are its environment on top of the app's configuration, as NAME=VALUE.
+	Variables []string
+	Command   []string
 }
 
 // Situation is what a hook is told of the moment at which it runs.

@@ -108,6 +108,8 @@ type HookPlan struct {
 	Skip string `json:"skip,omitempty"`
 	// Retries is how often it is tried again where it fails.
 	Retries int `json:"retries,omitempty"`
+	// Parallel tells that it runs beside those neighbours that have it, too.
+	Parallel bool `json:"parallel,omitempty"`
 	// Warns tells that its failure is told, and the run goes on.
 	Warns bool `json:"warns,omitempty"`
 }

@@ -76,6 +76,7 @@ func TestAContainerHookHasATimeOut(t *testing.T) {
 			require.EqualError(t, f.Hook(context.Background(), f.run, h, graduate.Situation{}), c.want)
 			require.Equal(t, h.Deadline(), time.Since(began))
 			require.Equal(t, 1, f.containers.stopped, "what it has left is removed")
+			require.Equal(t, "post/smoke", f.containers.stoppedOf, "and nothing else: another hook may run beside it")
 		})
 	}
 }

@@ -19,8 +19,9 @@ import (
 
 // Containers runs one-off containers in the manner of the platform.
 type Containers interface {
-	OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, tag string, variables, words []string, out io.Writer) error
-	StopOneOffs(ctx context.Context, r *graduate.Run) error
+	OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, o graduate.OneOff, out io.Writer) error
+	// StopOneOffs removes the containers that a hook has left; those of all hooks of the run where it is empty.
+	StopOneOffs(ctx context.Context, r *graduate.Run, hook string) error
 }
 
 // Runner runs hooks and tasks.
@@ -45,7 +46,8 @@ func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s g
 		if a == nil {
 			return fmt.Errorf("there is no role %s in this graduation", h.Role)
 		}
-		return n.Containers.OneOff(ctx, r, a, imageTag(r, a, h), variables, h.Command, out)
+		o := graduate.OneOff{Hook: h.FullName(), Tag: imageTag(r, a, h), Variables: variables, Command: h.Command}
+		return n.Containers.OneOff(ctx, r, a, o, out)
 	})
 }
 
@@ -64,8 +66,10 @@ func imageTag(r *graduate.Run, a *graduate.App, h graduate.Hook) string {
 // Task runs one of an app's own tasks in its new image.
 func (n *Runner) Task(ctx context.Context, r *graduate.Run, a *graduate.App, t graduate.Task) error {
 	h := graduate.Hook{Kind: graduate.HookPost, Name: t.Name}
-	return n.bounded(ctx, r, a.Role+"/"+t.Name, h, func(ctx context.Context, out io.Writer) error {
-		return n.Containers.OneOff(ctx, r, a, r.Tag(), Environment(r, h, graduate.Situation{}), t.Command, out)
+	name := a.Role + "/" + t.Name
+	return n.bounded(ctx, r, name, h, func(ctx context.Context, out io.Writer) error {
+		o := graduate.OneOff{Hook: name, Tag: r.Tag(), Variables: Environment(r, h, graduate.Situation{}), Command: t.Command}
+		return n.Containers.OneOff(ctx, r, a, o, out)
 	})
 }
 
@@ -91,7 +95,7 @@ func (n *Runner) bounded(ctx context.Context, r *graduate.Run, name string, h gr
 	}
 	err = f(bounded, out)
 	if bounded.Err() != nil {
-		err = errors.Join(context.Cause(bounded), n.Containers.StopOneOffs(context.WithoutCancel(ctx), r))
+		err = errors.Join(context.Cause(bounded), n.Containers.StopOneOffs(context.WithoutCancel(ctx), r, name))
 	}
 	return describe(err)
 }
@@ -141,7 +145,7 @@ func (n *Runner) host(ctx context.Context, r *graduate.Run, h graduate.Hook, var
 
 // Stop removes the one-off containers that were cut off.
 func (n *Runner) Stop(ctx context.Context, r *graduate.Run) error {
-	return n.Containers.StopOneOffs(ctx, r)
+	return n.Containers.StopOneOffs(ctx, r, "")
 }
 
 // Environment is what a hook is told, as NAME=VALUE: the run, and the candidates' own addresses, so that a smoke

@@ -23,20 +23,22 @@ type containers struct {
 	ran     []string
 	tags    []string
 	stopped int
-	run     func(ctx context.Context, out io.Writer) error
-	stop    error
+	// stoppedOf is the hook whose containers were removed last.
+	stoppedOf string
+	run       func(ctx context.Context, out io.Writer) error
+	stop      error
 }
 
-func (c *containers) OneOff(ctx context.Context, _ *graduate.Run, a *graduate.App, tag string, variables, words []string, out io.Writer) error {
-	c.ran, c.tags = append(c.ran, fmt.Sprintf("%s %q %s", a.Target, words, strings.Join(variables, " "))), append(c.tags, tag)
+func (c *containers) OneOff(ctx context.Context, _ *graduate.Run, a *graduate.App, o graduate.OneOff, out io.Writer) error {
+	c.ran, c.tags = append(c.ran, fmt.Sprintf("%s %q %s", a.Target, o.Command, strings.Join(o.Variables, " "))), append(c.tags, o.Tag)
 	if c.run != nil {
 		return c.run(ctx, out)
 	}
 	return nil
 }
 
-func (c *containers) StopOneOffs(ctx context.Context, _ *graduate.Run) error {
-	c.stopped++
+func (c *containers) StopOneOffs(ctx context.Context, _ *graduate.Run, hook string) error {
+	c.stopped, c.stoppedOf = c.stopped+1, hook
 	return errors.Join(c.stop, ctx.Err())
 }
 

@@ -4,33 +4,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// hooks runs the hooks of one kind in their order, until one fails.
+// hooks runs the hooks of one kind in their order, until one fails. Of those that run side by side all are awaited.
 func (e *Env) hooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind) error {
-	for _, h := range r.HooksOf(kind) {
-		if err := e.hook(ctx, r, h, graduate.Situation{Held: e.Barrier.Held()}); err != nil {
+	for _, batch := range graduate.Batches(r.HooksOf(kind)) {
+		err := sideBySide(batch, func(h graduate.Hook) error {
+			return e.hook(ctx, r, h, graduate.Situation{Held: e.Barrier.Held()})
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// sideBySide runs hooks at the same time and returns, when all have ended, what failed first.
+func sideBySide(hooks []graduate.Hook, run func(graduate.Hook) error) (first error) {
+	var group sync.WaitGroup
+	var once sync.Once
+	for _, h := range hooks {
+		group.Go(func() {
+			if err := run(h); err != nil {
+				once.Do(func() { first = err })
+			}
+		})
+	}
+	group.Wait()
+	return first
+}
+
 // allHooks runs the hooks of one kind, all of them, whatever becomes of one; what an earlier coordinator has brought
 // to its end is not done again. What is left where one fails is told.
 func (e *Env) allHooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind, s graduate.Situation, left string) {
-	for _, h := range r.HooksOf(kind) {
-		name := h.FullName()
-		if e.hasEnded(name) {
-			continue
-		}
-		if err := e.hook(ctx, r, h, s); err != nil {
-			e.Emit(graduate.Event{Type: graduate.EventNotice, Hook: name, Log: r.Log(name),
-				Message: fmt.Sprintf("hook %s failed: %s (%v); its log is %s", name, left, errors.Unwrap(err), r.Log(name))})
-		}
+	for _, batch := range graduate.Batches(r.HooksOf(kind)) {
+		_ = sideBySide(batch, func(h graduate.Hook) error {
+			name := h.FullName()
+			if e.hasEnded(name) {
+				return nil
+			}
+			if err := e.hook(ctx, r, h, s); err != nil {
+				e.Emit(graduate.Event{Type: graduate.EventNotice, Hook: name, Log: r.Log(name),
+					Message: fmt.Sprintf("hook %s failed: %s (%v); its log is %s", name, left, errors.Unwrap(err), r.Log(name))})
+			}
+			return nil
+		})
 	}
 }
 

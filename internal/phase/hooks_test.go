@@ -3,6 +3,7 @@ package phase_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,5 +120,64 @@ func TestAFailureThatOnlyWarns(t *testing.T) {
 		s.live()
 		s.order("event post/smoke failed it is broken", "hook post/next", "state release", "event live/tell failed it is broken", "state finish")
 		require.Contains(t, s.Trace(), "event post/smoke  hook post/smoke failed, and the graduation goes on without it (it is broken); its log is "+s.run.Log("post/smoke"))
+	})
+}
+
+// meeting lets some hooks wait until all of them run.
+func meeting(s *story, names ...string) {
+	all := make(chan struct{})
+	left := atomic.Int32{}
+	left.Store(int32(len(names)))
+	for _, name := range names {
+		s.during("hook "+name, func() {
+			if left.Add(-1) == 0 {
+				close(all)
+			}
+			<-all
+		})
+	}
+}
+
+func TestParallelNeighboursRunSideBySide(t *testing.T) {
+	tell(t, func(_ *testing.T, s *story) {
+		post(s, graduate.Hook{Name: "a", Parallel: true}, graduate.Hook{Name: "b", Parallel: true}, graduate.Hook{Name: "then"},
+			graduate.Hook{Name: "c", Parallel: true}, graduate.Hook{Name: "d", Parallel: true})
+		meeting(s, "post/a", "post/b")
+		meeting(s, "post/c", "post/d")
+	}, func(_ *testing.T, s *story) {
+		s.live()
+		for _, first := range []string{"a", "b"} {
+			for _, last := range []string{"c", "d"} {
+				s.order("event post/"+first+" succeeded", "hook post/then", "hook post/"+last, "event post/"+last+" succeeded", "state rest")
+			}
+		}
+	})
+}
+
+func TestAllParallelHooksAreAwaitedAndTheFirstFailureIsTold(t *testing.T) {
+	tell(t, func(_ *testing.T, s *story) {
+		post(s, graduate.Hook{Name: "late", Parallel: true}, graduate.Hook{Name: "soon", Parallel: true}, graduate.Hook{Name: "well", Parallel: true}, graduate.Hook{Name: "then"})
+		after := func(d time.Duration, err error) func(context.Context) error {
+			return func(context.Context) error { time.Sleep(d); return err }
+		}
+		s.Say["hook post/late"] = after(2*time.Second, errors.New("too late"))
+		s.Say["hook post/soon"] = after(time.Second, errBroken)
+		s.Say["hook post/well"] = after(3*time.Second, nil)
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, "post/soon", s.restored("hook post/soon: it is broken").Hook)
+		s.order("event post/soon failed it is broken", "event post/late failed too late", "event post/well succeeded", "state aborting")
+		s.never("hook post/then")
+	})
+}
+
+func TestParallelAbortHooksAllRun(t *testing.T) {
+	tell(t, func(_ *testing.T, s *story) {
+		s.run.Hooks[4].Parallel, s.run.Hooks[5].Parallel = true, true
+		s.Fail("hook post/smoke", errBroken)
+		meeting(s, "abort/undo", "abort/mourn")
+	}, func(_ *testing.T, s *story) {
+		s.restored("it is broken")
+		s.order("event abort/undo succeeded", "restore")
+		s.order("event abort/mourn succeeded", "restore")
 	})
 }

@@ -51,6 +51,7 @@ func (p *planner) any(is func(*role) bool) bool {
 func (p *planner) groupHooks(kind graduate.HookKind) {
 	for _, h := range p.g.HooksOf(kind) {
 		planned := graduate.HookPlan{Kind: string(kind), Name: h.Name, Where: "host", What: h.Host, Timeout: int(h.Deadline() / time.Second), Skip: p.unmet(h)}
+		planned.Parallel = h.Parallel
 		planned.Retries, planned.Warns = h.Retries, h.OnFailure == graduate.OnFailureWarn
 		if h.Host == "" {
 			planned.What = oneLine(shellquote.Join(h.Command...))

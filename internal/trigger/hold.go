@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
@@ -41,6 +42,17 @@ func DockerArgsDeploy(args []string) int {
 		fmt.Printf(" --env=%s", revision)
 	}
 	return 0
+}
+
+// hookName is the form of a hook's or task's name in the environment; Dokku's shell evaluates what we print.
+var hookName = regexp.MustCompile(`^[a-z0-9.-]+/[a-z0-9.-]+$`)
+
+// DockerArgsRun labels the one-off containers of a run, and says whose each is (docker-args-run APP TAG).
+func DockerArgsRun(args []string) int {
+	if hook := os.Getenv(dokku.EnvHook); ours(args, 0) && hookName.MatchString(hook) {
+		fmt.Printf(" --label=%s=%s", dokku.HookLabel, hook)
+	}
+	return DockerArgsDeploy(args)
 }
 
 // CheckDeploy holds a candidate (check-deploy APP CONTAINER TYPE PORT IP INDEX). It comes after Dokku's own

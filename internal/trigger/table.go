@@ -22,7 +22,7 @@ var table = []Trigger{
 	{Name: "check-deploy", Last: true, Run: CheckDeploy},
 	{Name: "deployed-app-image-tag", Run: DeployedAppImageTag},
 	{Name: "docker-args-deploy", Run: DockerArgsDeploy},
-	{Name: "docker-args-run", Run: DockerArgsDeploy},
+	{Name: "docker-args-run", Run: DockerArgsRun},
 	{Name: "nginx-pre-reload", Last: true, Run: NginxPreReload},
 	{Name: "post-app-clone", Run: PostAppClone},
 	{Name: "post-app-rename", Run: PostAppRename},

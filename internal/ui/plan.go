@@ -268,6 +268,9 @@ func manner(h graduate.HookPlan) string {
 	if h.Retries > 0 {
 		said = append(said, fmt.Sprintf("retries: %d", h.Retries))
 	}
+	if h.Parallel {
+		said = append(said, "parallel")
+	}
 	if h.Warns {
 		said = append(said, "a failure only warns")
 	}

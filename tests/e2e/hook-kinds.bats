@@ -108,3 +108,41 @@ END
   assert_serves v2 "${PROD[@]}"
   deploy "${PROD[0]}=$(image v1)" "${PROD[1]}=$(image v1)" # as the next test finds it
 }
+
+@test "parallel hooks run side by side, all are awaited, and one that is cut off takes no other along" {
+  x=$(exchange)
+  mkfifo -m 666 "$x/one" "$x/other"
+  first=$(host_hook first <<END
+#!/bin/bash
+echo met >$x/one
+read -r word <$x/other
+echo "first \$word"
+END
+  )
+  second=$(host_hook second <<END
+#!/bin/bash
+read -r word <$x/one
+echo met >$x/other
+echo "second \$word"
+END
+  )
+  late=$(host_hook late <<<$'#!/bin/bash\nexec sleep 600')
+  add_hook post first --host "$first" --timeout 30s --parallel
+  add_hook post second --host "$second" --timeout 30s --parallel
+  add_hook post late --host "$late" --timeout 2s --parallel
+  add_hook post container --app portal --parallel -- /app/probe task container --sleep 6
+  add_hook post after --app portal -- /app/probe task after
+  attempt dokku graduate:plan dev prod --group "$GROUP" --format json
+  assert_equal "$(jq --compact-output '[.hooks[].parallel]' <<<"$output")" '[true,true,true,true,null]'
+  graduate
+  assert_exit 2
+  assert_one_error_line 'post/late' 'time-out of 2s'
+  assert_equal "$(hook_log post/first)" 'first met'
+  assert_equal "$(hook_log post/second)" 'second met'
+  assert_equal "$(hook_states post/late)" 'started failed '
+  assert_equal "$(hook_states post/container)" 'started succeeded '
+  assert_equal "$(hook_states post/after)" ''
+  assert_order "$(time_of '.hook == "post/late" and .state == "failed"')" "$(time_of '.hook == "post/container" and .state == "succeeded"')" \
+    "$(time_of '.type == "state" and .state == "aborting"')"
+  assert_serves v1 "${PROD[@]}"
+}
