@@ -101,7 +101,7 @@ func (c *coordinator) environment() *phase.Env {
 		Platform: c.host,
 		Proxy:    c.proxy(),
 		Barrier:  barrier,
-		Hooks:    &hook.Runner{Containers: c.host, HostHook: config.CheckHostHook, Lines: c.screen.Line},
+		Hooks:    &hook.Runner{Containers: c.host, HostHook: config.CheckHostHook, Live: c.host.LiveAddresses, Lines: c.screen.Line},
 		Emit:     emit,
 		Fail:     c.fail,
 	}

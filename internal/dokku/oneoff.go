@@ -2,7 +2,12 @@ package dokku
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +33,40 @@ func (h *Host) OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, o g
 func quote(pair string) string {
 	name, value, _ := strings.Cut(pair, "=")
 	return name + `="` + strings.ReplaceAll(value, `"`, "") + `"`
+}
+
+// hookName is the form of a hook's or task's full name.
+var hookName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*$`)
+
+// OneOffArgs are docker's options for the container that a run makes for a hook, in the way that Dokku wants them:
+// its label, and the file with what it is told. Whoever may set config can set what names run and hook, and Dokku's
+// shell evaluates the answer: so they choose no path, and count for nothing where there is no such run or hook.
+func (h *Host) OneOffArgs(run, hook string) string {
+	if !runID.MatchString(run) || !hookName.MatchString(hook) {
+		return ""
+	}
+	args := " --label=" + HookLabel + "=" + hook
+	r := &graduate.Run{ID: run, Dir: h.RunDir(run)}
+	if exists(r.HookContext(hook)) {
+		args += " --volume=" + r.HookContext(hook) + ":" + graduate.HookContextInside + ":ro"
+	}
+	return args
+}
+
+// LiveAddresses are the addresses (IP:PORT) of an app's live web containers, as Dokku notes them (IP.web.N, PORT.web.N).
+func (h *Host) LiveAddresses(app string) []string {
+	var addresses []string
+	for n := 1; ; n++ {
+		read := func(what string) string {
+			data, _ := os.ReadFile(filepath.Join(h.appDir(app), fmt.Sprintf("%s.web.%d", what, n)))
+			return strings.TrimSpace(string(data))
+		}
+		ip, port := read("IP"), read("PORT")
+		if ip == "" || port == "" {
+			return addresses
+		}
+		addresses = append(addresses, net.JoinHostPort(ip, port))
+	}
 }
 
 // StopOneOffs removes the one-off containers that a hook of the run has left, or, where none is named, all hooks.

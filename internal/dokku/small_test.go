@@ -244,3 +244,12 @@ func TestRunsAreFoldersWithAnID(t *testing.T) {
 	_, err = f.LockRun("no-such-run")
 	require.Error(t, err)
 }
+
+func TestLiveAddressesAreThoseOfTheWebContainers(t *testing.T) {
+	f := newFixture(t)
+	require.Empty(t, f.LiveAddresses("portal"))
+	for name, text := range map[string]string{"IP.web.1": "172.17.0.2\n", "PORT.web.1": "5000\n", "IP.web.2": "172.17.0.3", "PORT.web.2": "5001", "IP.web.10": "172.17.0.4", "IP.worker.1": "172.17.0.5"} {
+		f.write("home/portal/"+name, text)
+	}
+	require.Equal(t, []string{"172.17.0.2:5000", "172.17.0.3:5001"}, f.LiveAddresses("portal"))
+}

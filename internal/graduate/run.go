@@ -142,5 +142,11 @@ func (r *Run) HooksOf(kind HookKind) []Hook {
 // Log is the path of the log with that name: an app's deploy or a hook.
 func (r *Run) Log(name string) string { return filepath.Join(r.Dir, "logs", name+".log") }
 
+// HookContext is the path of the file that tells a hook of the run what it may want to know.
+func (r *Run) HookContext(hook string) string { return filepath.Join(r.Dir, "context", hook+".json") }
+
+// HookContextInside is where the same is in the container of a hook.
+const HookContextInside = "/run/graduate/context.json"
+
 // Journal is the path of the run's journal.
 func (r *Run) Journal() string { return filepath.Join(r.Dir, "journal.jsonl") }

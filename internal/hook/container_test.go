@@ -25,8 +25,10 @@ func TestAContainerHooksWordsArriveAsTheyAre(t *testing.T) {
 	require.NoError(t, f.start(h))
 	require.Equal(t, []string{`portal-prod ["sh" "-c" "echo \"$HOME\" 'a b'; exit 1" "" "--" "*"] ` +
 		"GRADUATE_ID=01j GRADUATE_GROUP=shop GRADUATE_FROM=dev GRADUATE_TO=prod GRADUATE_PHASE=post GRADUATE_HOOK=smoke " +
-		"GRADUATE_APPS=portal-prod ws GRADUATE_PORTAL_APP=portal-prod GRADUATE_PORTAL_REV=abc GRADUATE_PORTAL_URL=http://172.17.0.2:5000 " +
-		"GRADUATE_PORTAL_URLS=http://172.17.0.2:5000 http://172.17.0.3:5000 GRADUATE_WEB_API_2_APP=ws GRADUATE_WEB_API_2_REV="}, f.containers.ran)
+		"GRADUATE_CONTEXT=/run/graduate/context.json GRADUATE_APPS=portal-prod ws GRADUATE_PORTAL_APP=portal-prod GRADUATE_PORTAL_REV=abc " +
+		"GRADUATE_PORTAL_FROM_REV=def GRADUATE_PORTAL_TO_REV=abc GRADUATE_PORTAL_URL=http://172.17.0.2:5000 " +
+		"GRADUATE_PORTAL_URLS=http://172.17.0.2:5000 http://172.17.0.3:5000 GRADUATE_WEB_API_2_APP=ws GRADUATE_WEB_API_2_REV= " +
+		"GRADUATE_WEB_API_2_FROM_REV= GRADUATE_WEB_API_2_TO_REV="}, f.containers.ran)
 	require.Equal(t, "migrated\n", f.log())
 	require.Equal(t, []string{"post/smoke: migrated"}, f.lines)
 
@@ -99,10 +101,10 @@ func TestALogThatCannotBeWrittenKeepsTheHookFromRunning(t *testing.T) {
 	require.Empty(t, f.containers.ran)
 }
 
-func TestEnvironmentHasNoAddressOfWhatDoesNotListen(t *testing.T) {
+func TestWhatDoesNotListenHasNoAddress(t *testing.T) {
 	r := &graduate.Run{Apps: []*graduate.App{{Role: "worker", Target: "worker"}}}
 	held := []graduate.Candidate{{App: "worker", Process: "worker", IP: "172.17.0.2"}, {App: "worker", Process: "web", IP: "172.17.0.3"}}
-	for _, pair := range Environment(r, graduate.Hook{}, graduate.Situation{Held: held}) {
+	for _, pair := range tell(r, graduate.Hook{}, graduate.Situation{Held: held}, nil).environment("") {
 		require.NotContains(t, pair, "_URL")
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +28,8 @@ type Runner struct {
 	Containers Containers
 	// HostHook finds the script of a host hook, or says why it may not be run.
 	HostHook func(name string) (path string, err error)
+	// Live gives the addresses (HOST:PORT) at which an app's live web containers listen; may be nil.
+	Live func(app string) []string
 	// Lines gets each line that a hook prints, besides its log; may be nil.
 	Lines func(hook, line string)
 }
@@ -37,16 +38,19 @@ var _ graduate.HookRunner = (*Runner)(nil)
 
 // Hook runs one hook of the group and returns when it has ended, or when its time-out has.
 func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {
-	variables := Environment(r, h, s)
+	told := tell(r, h, s, n.Live)
 	return n.bounded(ctx, r, h.FullName(), h, func(ctx context.Context, out io.Writer) error {
+		if err := told.write(r.HookContext(h.FullName())); err != nil {
+			return err
+		}
 		if h.Host != "" {
-			return n.host(ctx, r, h, variables, out)
+			return n.host(ctx, r, h, told.environment(r.HookContext(h.FullName())), out)
 		}
 		a := r.AppOf(h.Role)
 		if a == nil {
 			return fmt.Errorf("there is no role %s in this graduation", h.Role)
 		}
-		o := graduate.OneOff{Hook: h.FullName(), Tag: imageTag(r, a, h), Variables: variables, Command: h.Command}
+		o := graduate.OneOff{Hook: h.FullName(), Tag: imageTag(r, a, h), Variables: told.environment(graduate.HookContextInside), Command: h.Command}
 		return n.Containers.OneOff(ctx, r, a, o, out)
 	})
 }
@@ -67,8 +71,12 @@ func imageTag(r *graduate.Run, a *graduate.App, h graduate.Hook) string {
 func (n *Runner) Task(ctx context.Context, r *graduate.Run, a *graduate.App, t graduate.Task) error {
 	h := graduate.Hook{Kind: graduate.HookPost, Name: t.Name}
 	name := a.Role + "/" + t.Name
+	told := tell(r, h, graduate.Situation{}, n.Live)
 	return n.bounded(ctx, r, name, h, func(ctx context.Context, out io.Writer) error {
-		o := graduate.OneOff{Hook: name, Tag: r.Tag(), Variables: Environment(r, h, graduate.Situation{}), Command: t.Command}
+		if err := told.write(r.HookContext(name)); err != nil {
+			return err
+		}
+		o := graduate.OneOff{Hook: name, Tag: r.Tag(), Variables: told.environment(graduate.HookContextInside), Command: t.Command}
 		return n.Containers.OneOff(ctx, r, a, o, out)
 	})
 }
@@ -146,44 +154,4 @@ func (n *Runner) host(ctx context.Context, r *graduate.Run, h graduate.Hook, var
 // Stop removes the one-off containers that were cut off.
 func (n *Runner) Stop(ctx context.Context, r *graduate.Run) error {
 	return n.Containers.StopOneOffs(ctx, r, "")
-}
-
-// Environment is what a hook is told, as NAME=VALUE: the run, and the candidates' own addresses, so that a smoke
-// test can talk to them before they are live. Values are names, ids and addresses, never configuration.
-func Environment(r *graduate.Run, h graduate.Hook, s graduate.Situation) []string {
-	var targets []string
-	for _, a := range r.Apps {
-		targets = append(targets, a.Target)
-	}
-	env := []string{
-		"GRADUATE_ID=" + r.ID,
-		"GRADUATE_GROUP=" + r.Group,
-		"GRADUATE_FROM=" + r.From,
-		"GRADUATE_TO=" + r.To,
-		"GRADUATE_PHASE=" + string(h.Kind),
-		"GRADUATE_HOOK=" + h.Name,
-		"GRADUATE_APPS=" + strings.Join(targets, " "),
-	}
-	if s.Outcome != "" {
-		env = append(env, "GRADUATE_OUTCOME="+s.Outcome)
-	}
-	for _, a := range r.Apps {
-		prefix := "GRADUATE_" + variable(a.Role)
-		env = append(env, prefix+"_APP="+a.Target, prefix+"_REV="+a.Revision)
-		var urls []string
-		for _, c := range s.Held {
-			if c.App == a.Target && c.Process == graduate.Web && c.Port != "" {
-				urls = append(urls, "http://"+c.Address())
-			}
-		}
-		if len(urls) > 0 {
-			env = append(env, prefix+"_URL="+urls[0], prefix+"_URLS="+strings.Join(urls, " "))
-		}
-	}
-	return env
-}
-
-// variable is a role's name as a part of a variable's name.
-func variable(role string) string {
-	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(role))
 }

@@ -58,7 +58,7 @@ func newFixture(t *testing.T) *fixture {
 	dir := t.TempDir()
 	f := &fixture{t: t, containers: &containers{}, scripts: filepath.Join(dir, "scripts"), run: &graduate.Run{
 		ID: "01j", Group: "shop", From: "dev", To: "prod", Dir: filepath.Join(dir, "run"),
-		Apps: []*graduate.App{{Role: "portal", Target: "portal-prod", Revision: "abc"}, {Role: "web.api-2", Target: "ws", Skip: "unchanged"}},
+		Apps: []*graduate.App{{Role: "portal", Target: "portal-prod", Revision: "abc", Before: "def", Source: "portal-dev", Image: "sha256:new"}, {Role: "web.api-2", Target: "ws", Skip: "unchanged"}},
 	}}
 	require.NoError(t, os.Mkdir(f.scripts, 0o755))
 	f.Runner = &Runner{
@@ -126,10 +126,11 @@ func TestAHostHooksEnvironmentIsCleanAndAsDocumented(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8",
 		"GRADUATE_ID=01j", "GRADUATE_GROUP=shop", "GRADUATE_FROM=dev", "GRADUATE_TO=prod",
-		"GRADUATE_PHASE=post", "GRADUATE_HOOK=smoke", "GRADUATE_APPS=portal-prod ws",
+		"GRADUATE_PHASE=post", "GRADUATE_HOOK=smoke", "GRADUATE_CONTEXT=" + f.run.HookContext("post/smoke"), "GRADUATE_APPS=portal-prod ws",
 		"GRADUATE_PORTAL_APP=portal-prod", "GRADUATE_PORTAL_REV=abc",
+		"GRADUATE_PORTAL_FROM_REV=def", "GRADUATE_PORTAL_TO_REV=abc",
 		"GRADUATE_PORTAL_URL=http://172.17.0.2:5000", "GRADUATE_PORTAL_URLS=http://172.17.0.2:5000 http://172.17.0.3:5000",
-		"GRADUATE_WEB_API_2_APP=ws", "GRADUATE_WEB_API_2_REV=",
+		"GRADUATE_WEB_API_2_APP=ws", "GRADUATE_WEB_API_2_REV=", "GRADUATE_WEB_API_2_FROM_REV=", "GRADUATE_WEB_API_2_TO_REV=",
 	}, got)
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
@@ -44,13 +43,11 @@ func DockerArgsDeploy(args []string) int {
 	return 0
 }
 
-// hookName is the form of a hook's or task's name in the environment; Dokku's shell evaluates what we print.
-var hookName = regexp.MustCompile(`^[a-z0-9.-]+/[a-z0-9.-]+$`)
-
-// DockerArgsRun labels the one-off containers of a run, and says whose each is (docker-args-run APP TAG).
+// DockerArgsRun labels the one-off containers of a run, says whose each is, and gives it what it is told
+// (docker-args-run APP TAG).
 func DockerArgsRun(args []string) int {
-	if hook := os.Getenv(dokku.EnvHook); ours(args, 0) && hookName.MatchString(hook) {
-		fmt.Printf(" --label=%s=%s", dokku.HookLabel, hook)
+	if ours(args, 0) {
+		fmt.Print(dokku.FromEnv().OneOffArgs(os.Getenv(dokku.EnvRun), os.Getenv(dokku.EnvHook)))
 	}
 	return DockerArgsDeploy(args)
 }

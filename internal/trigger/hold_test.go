@@ -3,11 +3,13 @@ package trigger
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
 // printed is what a trigger prints.
@@ -28,13 +30,20 @@ func printed(t *testing.T, run func([]string) int, args ...string) string {
 
 func TestAOneOffContainerIsLabelledWithItsHook(t *testing.T) {
 	require.Empty(t, printed(t, DockerArgsRun, "portal", "latest"))
-	t.Setenv(dokku.EnvRun, "01j")
+	id := "01jabcdefghjkmnpqrstvwxyz0"
+	t.Setenv(dokku.EnvRun, id)
+	t.Setenv("DOKKU_LIB_ROOT", t.TempDir())
 	t.Setenv(dokku.EnvApp, "portal")
 	t.Setenv(dokku.EnvHook, "post/smoke")
-	require.Equal(t, " --label=com.dokku.graduate.hook=post/smoke --label=com.dokku.graduate.run=01j", printed(t, DockerArgsRun, "portal", "latest"))
+	require.Equal(t, " --label=com.dokku.graduate.hook=post/smoke --label=com.dokku.graduate.run="+id, printed(t, DockerArgsRun, "portal", "latest"))
 	require.Empty(t, printed(t, DockerArgsRun, "other", "latest"))
-	for _, name := range []string{"", "post", "post/$(id)", "post/a b", "post/a\n--privileged"} { // config may set it, and a shell reads it
+
+	r := &graduate.Run{Dir: dokku.FromEnv().RunDir(id)}
+	require.NoError(t, os.MkdirAll(filepath.Dir(r.HookContext("post/smoke")), 0o755))
+	require.NoError(t, os.WriteFile(r.HookContext("post/smoke"), nil, 0o600))
+	require.Contains(t, printed(t, DockerArgsRun, "portal", "latest"), " --volume="+r.HookContext("post/smoke")+":/run/graduate/context.json:ro ")
+	for _, name := range []string{"", "post", "post/$(id)", "post/a b", "../smoke", "post/a\n--privileged"} { // config may set it, and a shell reads it
 		t.Setenv(dokku.EnvHook, name)
-		require.Equal(t, " --label=com.dokku.graduate.run=01j", printed(t, DockerArgsRun, "portal", "latest"))
+		require.Equal(t, " --label=com.dokku.graduate.run="+id, printed(t, DockerArgsRun, "portal", "latest"))
 	}
 }

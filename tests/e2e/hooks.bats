@@ -45,7 +45,12 @@ END
     assert_contains "$given" "^GRADUATE_ID=$(jq --raw-output .run "$EVENTS" | head -n 1)\$"
     assert_contains "$given" "^GRADUATE_APPS=${PROD[0]} ${PROD[1]}\$"
   done
-  refute_contains "$(cat "$x/pre")" _URL
+  refute_contains "$(cat "$x/pre")" 'PORTAL_URL'
+  for phase in pre post abort; do
+    assert_contains "$(cat "$x/$phase")" "^GRADUATE_PORTAL_FROM_REV=$(git_revision "${PROD[0]}")\$"
+    assert_contains "$(cat "$x/$phase")" "^GRADUATE_PORTAL_TO_REV=$(git_revision "${DEV[0]}")\$"
+    assert_contains "$(cat "$x/$phase")" "^GRADUATE_PORTAL_OLD_URL=http://$(cat "$DOKKU_ROOT/${PROD[0]}/IP.web.1"):5000\$"
+  done
   portal=$(jq --raw-output "select(.type == \"candidate\" and .candidate.app == \"${PROD[0]}\") | .candidate | \"http://\(.ip):\(.port)\"" "$EVENTS")
   assert_contains "$(cat "$x/post")" "^GRADUATE_PORTAL_URL=$portal\$"
   assert_contains "$(cat "$x/post")" "^GRADUATE_PORTAL_URLS=$portal\$"
@@ -198,4 +203,31 @@ END
   assert_one_error_line "$hook"
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
   assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+@test "hooks: each gets a file with what it is told, without any config value" {
+  x=$(exchange)
+  dokku config:set --no-restart "${PROD[0]}" API_KEY=hush-hush >/dev/null
+  hook=$(host_hook context <<END
+#!/bin/bash
+cp "\$GRADUATE_CONTEXT" $x/\$GRADUATE_PHASE
+curl --silent --fail --output /dev/null --write-out '%header{x-version}' "\$GRADUATE_PORTAL_OLD_URL\$GRADUATE_PORTAL_URL/" >$x/version || true
+END
+  )
+  deploy "${DEV[0]}=$(image v2.shell --shell)"
+  add_hook pre context --host "$hook"
+  # shellcheck disable=SC2016 # for the shell in the container
+  add_hook post context --app portal -- /bin/sh -c 'while read -r line; do echo "$line"; done <$GRADUATE_CONTEXT; echo x >>$GRADUATE_CONTEXT; echo "written $?"'
+  add_hook live context --host "$hook"
+  graduate --only portal
+  assert_exit 0
+  seen=$(grep -v 'written\|Read-only' <"$(log_of post/context)")
+  assert_contains "$(cat "$(log_of post/context)")" '^written [1-9]'
+  assert_equal "$(jq --raw-output '.phase + " " + .hook + " " + .kind + " " + (.apps | length | tostring)' <<<"$seen")" 'post context graduate 2'
+  candidate=$(jq --raw-output "select(.type == \"candidate\" and .candidate.app == \"${PROD[0]}\") | .candidate | \"http://\(.ip):\(.port)\"" "$EVENTS")
+  assert_equal "$(jq --raw-output '.apps[0].urls[0]' <<<"$seen")" "$candidate" 'address of the candidate'
+  assert_equal "$(jq --raw-output '.apps[0].old_urls[0]' <<<"$seen")" "$(jq --raw-output '.apps[0].old_urls[0]' "$x/pre")" 'address of what was live'
+  assert_equal "$(jq --raw-output '.apps[0].urls[0]' "$x/live")" "$candidate" 'what is live in the end'
+  assert_equal "$(cat "$x/version")" v2 'what answers there in the live hook'
+  ! grep -r hush-hush "$x" "$(dirname "$(log_of post/context)")/../../context" || fail 'a config value is in what hooks are told'
 }
