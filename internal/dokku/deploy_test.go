@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -173,13 +174,37 @@ func TestOneOffsAreStartedAsDokkuDoes(t *testing.T) {
 	code, ok := ExitCode(err)
 	require.True(t, ok)
 	require.Equal(t, 5, code)
-	require.Equal(t, "[docker-local]\n[portal]\n[2]\n[A=\"b c\"]\n[B=\"\"]\n[--]\n[sh]\n[-c]\n[echo 'x y']\n1 "+f.run.ID+" a-tag post/smoke\n", f.read("out"))
+	require.Equal(t, "[docker-local]\n[portal]\n[2]\n[A=\"b c\"]\n[B=\"\"]\n[--]\n[sh]\n[-c]\n[echo 'x y']\n "+f.run.ID+" a-tag post/smoke\n", f.read("out"))
 
 	f.write("bin/containers", "r1 "+f.run.ID+" run i\nc1 "+f.run.ID+" deploy i\nr2 another run i\n")
 	require.NoError(t, f.StopOneOffs(t.Context(), f.run, ""))
 	require.Equal(t, "c1 "+f.run.ID+" deploy i\nr2 another run i\n", f.read("bin/containers"))
 	require.NoError(t, f.StopOneOffs(t.Context(), f.run, "post/smoke"))
 	require.Contains(t, f.read("bin/calls"), "--filter label=com.dokku.graduate.hook=post/smoke\n")
+}
+
+func TestHowAOneOffContainerEnded(t *testing.T) {
+	one := graduate.OneOff{Hook: "post/smoke", Tag: "latest"}
+	for _, c := range []struct{ name, state, containers, want string }{
+		{"with a code", `"Status": "exited", "ExitCode": 5`, "r1 RUN run i\n", "it ended with exit code 5"},
+		{"by a signal", `"Status": "exited", "ExitCode": 137`, "r1 RUN run i\n", "it was ended by the signal killed (exit code 137)"},
+		{"without memory", `"Status": "exited", "ExitCode": 137, "OOMKilled": true`, "r1 RUN run i\n", "it ran out of memory: its container may use 16 MB (exit code 137)"},
+		{"not begun", `"Status": "created", "ExitCode": 127, "Error": "no such file"`, "r1 RUN run i\n", "its command could not be started: no such file"},
+		{"unknown", ``, "", "plugn trigger scheduler-run: exit status 5"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.write("bin/trigger-scheduler-run", "exit 5")
+			f.write("bin/containers", strings.ReplaceAll(c.containers, "RUN", f.run.ID)+"c1 "+f.run.ID+" deploy i\n")
+			f.write("bin/inspect", `[{"Id": "r1", "State": {`+c.state+`}, "HostConfig": {"Memory": 16777216}}]`)
+			require.EqualError(t, f.OneOff(t.Context(), f.run, f.app, one, io.Discard), c.want)
+			require.Equal(t, "c1 "+f.run.ID+" deploy i\n", f.read("bin/containers"), "its container is removed, and no other")
+		})
+	}
+	f := newFixture(t)
+	f.write("bin/containers", "r1 "+f.run.ID+" run i\n")
+	require.NoError(t, f.OneOff(t.Context(), f.run, f.app, one, io.Discard))
+	require.Empty(t, f.read("bin/containers"))
 }
 
 func makeFifo(path string) error { return syscall.Mkfifo(path, 0o600) }

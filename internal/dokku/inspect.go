@@ -25,10 +25,12 @@ type (
 		ID    string `json:"Id"`
 		Image string
 		State struct {
-			Running bool
-			Pid     int
+			Running, OOMKilled bool
+			Pid, ExitCode      int
+			Status, Error      string
 		}
-		Config struct{ Env []string }
+		HostConfig struct{ Memory int64 }
+		Config     struct{ Env []string }
 	}
 	dockerImage struct {
 		ID       string `json:"Id"`

@@ -24,9 +24,38 @@ func (h *Host) OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, o g
 		args = append(args, quote(pair))
 	}
 	args = slices.Concat(args, []string{"--"}, o.Command)
-	env := append(h.env(r, a), "DOKKU_RM_CONTAINER=1", EnvTag+"="+o.Tag, EnvHook+"="+o.Hook)
+	env := append(h.env(r, a), EnvTag+"="+o.Tag, EnvHook+"="+o.Hook)
 	_, err := h.trigger(ctx, env, out, "scheduler-run", args...)
+	if ctx.Err() != nil { // who cuts it off removes its container
+		return err
+	}
+	if err != nil {
+		err = h.ending(ctx, r, o.Hook, err)
+	}
+	if left := h.StopOneOffs(ctx, r, o.Hook); left != nil {
+		_, _ = fmt.Fprintf(out, " !     its container could not be removed: %v\n", left)
+	}
 	return err
+}
+
+// ending is how the container of a hook ended, where it did not end well: Dokku's exit code alone does not tell an
+// app's own from that of a kernel without memory. Where there is no container (Dokku removes it by itself where
+// DOKKU_RM_CONTAINER is in its config, and makes none of a broken image) it is err.
+func (h *Host) ending(ctx context.Context, r *graduate.Run, hook string, err error) error {
+	ids, failed := h.oneOffs(ctx, r, hook)
+	if failed != nil || len(ids) != 1 {
+		return err
+	}
+	containers, failed := inspect[dockerContainer](ctx, h, "container", ids)
+	c, ok := containers[ids[0]]
+	if failed != nil || !ok || c.State.Running || c.State.ExitCode == 0 {
+		return err
+	}
+	e := &graduate.ExitError{Code: c.State.ExitCode, OutOfMemory: c.State.OOMKilled, Limit: c.HostConfig.Memory}
+	if c.State.Status == "created" {
+		e.Problem = c.State.Error
+	}
+	return e
 }
 
 // quote makes one word of NAME=VALUE for Dokku, which splits docker's arguments as xargs does.
@@ -71,19 +100,21 @@ func (h *Host) LiveAddresses(app string) []string {
 
 // StopOneOffs removes the one-off containers that a hook of the run has left, or, where none is named, all hooks.
 func (h *Host) StopOneOffs(ctx context.Context, r *graduate.Run, hook string) error {
-	args := []string{"container", "ls", "--all", "--quiet", "--filter", "label=" + RunLabel + "=" + r.ID,
+	ids, err := h.oneOffs(ctx, r, hook)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	_, err = h.docker(ctx, append([]string{"container", "rm", "--force"}, ids...)...)
+	return err
+}
+
+// oneOffs are the IDs of the one-off containers of a hook, or of all hooks where it is empty.
+func (h *Host) oneOffs(ctx context.Context, r *graduate.Run, hook string) ([]string, error) {
+	args := []string{"container", "ls", "--all", "--quiet", "--no-trunc", "--filter", "label=" + RunLabel + "=" + r.ID,
 		"--filter", "label=com.dokku.container-type=run"}
 	if hook != "" {
 		args = append(args, "--filter", "label="+HookLabel+"="+hook)
 	}
 	out, err := h.docker(ctx, args...)
-	if err != nil {
-		return err
-	}
-	ids := strings.Fields(out)
-	if len(ids) == 0 {
-		return nil
-	}
-	_, err = h.docker(ctx, append([]string{"container", "rm", "--force"}, ids...)...)
-	return err
+	return strings.Fields(out), err
 }
