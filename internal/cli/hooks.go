@@ -17,7 +17,7 @@ import (
 func hooksAddVerb() Verb {
 	return Verb{
 		Name: "hooks:add", Args: []string{"<group>", "<kind>", "<name>"},
-		Options: "(--app <role> -- <command>... | --host <file>) [--timeout <time>] [--retries <n>] [--parallel] [--on-failure abort|warn] [--when-env <env>] [--when-changed <role>]",
+		Options: "(--app <role> -- <command>... | --app <role> --process <name> | --host <file>) [--timeout <time>] [--retries <n>] [--parallel] [--on-failure abort|warn] [--when-env <env>] [--when-changed <role>]",
 		Help:    "Add a hook: pre or post or live or abort or rollback or finally",
 		More: "pre runs before anything is started, post while every new version is up and none is live, live after the\n" +
 			"release, abort when a graduation fails before it, rollback when a release is taken back, finally at the end,\n" +
@@ -28,6 +28,7 @@ func hooksAddVerb() Verb {
 		Command: true,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "app", Usage: "the role whose new image runs the command"},
+			&cli.StringFlag{Name: "process", Usage: "run this process of the new version's Procfile, in place of a command"},
 			&cli.StringFlag{Name: "host", Usage: "the name of a script in the hooks folder"},
 			&cli.StringFlag{Name: "timeout", Usage: "when the hook has failed, such as 90s (default " + config.FormatDuration(graduate.DefaultHookTimeout) + ")"},
 			&cli.StringFlag{Name: "retries", Usage: "how often it is tried again where it fails, after 1s, 2s, 4s and so on"},
@@ -42,17 +43,19 @@ func hooksAddVerb() Verb {
 
 // addHook adds a hook behind those of its kind; one that is there already, the same in everything, is no error.
 func addHook(c *Call) error {
-	h := graduate.Hook{Kind: graduate.HookKind(c.Args[1]), Name: c.Args[2], Role: c.Flags.String("app"), Host: c.Flags.String("host"), Command: c.Command,
+	h := graduate.Hook{Kind: graduate.HookKind(c.Args[1]), Name: c.Args[2], Role: c.Flags.String("app"), Host: c.Flags.String("host"), Command: c.Command, Process: c.Flags.String("process"),
 		Parallel: c.Flags.Bool("parallel"), OnFailure: c.Flags.String("on-failure"),
 		When: graduate.When{Env: c.Flags.String("when-env"), Changed: c.Flags.String("when-changed")}}
 	switch {
-	case h.Role == "" && h.Host == "":
+	case h.Role == "" && h.Host == "" && h.Process == "":
 		return graduate.Errorf(graduate.Invalid, "a hook needs --app <role> and a command after --, or --host <file>")
 	case h.Role != "" && h.Host != "":
 		return graduate.Errorf(graduate.Invalid, "a hook has --app or --host, not both")
 	case h.Host != "" && len(h.Command) > 0:
 		return graduate.Errorf(graduate.Invalid, "a host script takes no command after --; it finds what it needs in its environment")
-	case h.Role != "" && len(h.Command) == 0:
+	case h.Process != "" && (h.Role == "" || len(h.Command) > 0):
+		return graduate.Errorf(graduate.Invalid, "--process needs --app <role>, and has no command beside it")
+	case h.Role != "" && len(h.Command) == 0 && h.Process == "":
 		return graduate.Errorf(graduate.Invalid, "a hook with --app needs a command after --, such as: -- bin/rails db:migrate")
 	}
 	if text := c.Flags.String("timeout"); text != "" {
@@ -149,7 +152,10 @@ func hooksListVerb() Verb {
 			}
 			for _, row := range hookRows(g) {
 				runs := "host script " + row.Host
-				if row.Host == "" {
+				switch {
+				case row.Process != "":
+					runs = fmt.Sprintf("in %s: the process %s of the Procfile", row.App, row.Process)
+				case row.Host == "":
 					runs = fmt.Sprintf("in %s: %s", row.App, shellWords(row.Run))
 				}
 				if traits := config.HookTraits(row.hook); len(traits) > 0 {
@@ -168,6 +174,7 @@ type hookRow struct {
 	Name    string   `json:"name"`
 	App     string   `json:"app,omitempty"`
 	Run     []string `json:"run,omitempty"`
+	Process string   `json:"process,omitempty"`
 	Host    string   `json:"host,omitempty"`
 	Timeout string   `json:"timeout"`
 
@@ -183,7 +190,7 @@ func hookRows(g *graduate.Group) []hookRow {
 	rows := []hookRow{}
 	for _, h := range g.Hooks {
 		rows = append(rows, hookRow{
-			Kind: string(h.Kind), Name: h.Name, App: h.Role, Run: h.Command, Host: h.Host,
+			Kind: string(h.Kind), Name: h.Name, App: h.Role, Run: h.Command, Process: h.Process, Host: h.Host,
 			Timeout: config.FormatDuration(h.Deadline()), Retries: h.Retries, Parallel: h.Parallel, OnFailure: h.OnFailure, When: h.When, hook: h,
 		})
 	}

@@ -52,6 +52,16 @@ func TestAHooksFailureFromAddToRemove(t *testing.T) {
 	s.fails([]string{`hook post/a: on_failure must be abort or warn, not "shrug"`}, "hooks:add", "shop", "post", "a", "--host", "smoke", "--on-failure", "shrug")
 }
 
+func TestAHooksProcess(t *testing.T) {
+	s := shopServer(t)
+	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--process", "migrate")
+	require.Equal(t, "=====> Hooks of shop\nKind  Name     Timeout  Runs\npost  migrate  10m      in portal: the process migrate of the Procfile\n", s.ok("hooks:list", "shop"))
+	require.Contains(t, s.ok("export", "shop"), "{name: migrate, app: portal, process: migrate}")
+	for _, words := range [][]string{{"--process", "x"}, {"--process", "x", "--host", "smoke"}, {"--app", "portal", "--process", "x", "--", "y"}} {
+		s.fails([]string{"--process needs --app <role>, and has no command beside it"}, "hooks:add", append([]string{"shop", "post", "a"}, words...)...)
+	}
+}
+
 func TestHooksRefuse(t *testing.T) {
 	s := shopServer(t)
 	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--", "true")

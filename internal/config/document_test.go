@@ -98,7 +98,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
 			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback, finally`,
-			`line 8: unknown field "colour" in a hook; it may have name, app, run, host, timeout, retries, parallel, on_failure, when`,
+			`line 8: unknown field "colour" in a hook; it may have name, app, run, process, host, timeout, retries, parallel, on_failure, when`,
 		}},
 		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{
 			"line 7: dev appears twice in apps.b (first on line 6)",
@@ -152,6 +152,11 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			`line 6: hook post/a: when names role "none", which does not exist; the group has none`,
 			`line 6: hook post/a: when names environment "qa", which does not exist; the group has dev, prod`,
 			`line 7: hooks.post[1].when must be a mapping (key: value), not "prod"`,
+		}},
+		{"a hook's process", head + "hooks:\n  post:\n    - {name: a, app: x, process: web, run: [x]}\n    - {name: b, host: b, process: web}\n    - {name: c, app: x, process: a b}\napps: {x: {dev: y}}\n", []string{
+			"line 6: hook post/a has both run and process; it is one or the other",
+			"line 7: hook post/b has both app or run and host; it is one or the other",
+			`line 8: hook post/c: "a b" is no name of a process in a Procfile`,
 		}},
 		{"a hook's failure", head + "hooks:\n  post:\n    - {name: a, host: a, retries: 21, on_failure: shrug}\n    - {name: b, host: b, retries: 0}\n  abort:\n    - {name: c, host: c, on_failure: warn}\n", []string{
 			"line 6: hook post/a: retries must be between 1 and 20, not 21",

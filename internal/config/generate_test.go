@@ -83,7 +83,11 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 			}
 			if len(g.Roles) > 0 && rapid.Bool().Draw(t, "container") {
 				h.Role = rapid.SampledFrom(RoleNames(g)).Draw(t, "role")
-				h.Command = append([]string{"x" + anyWord().Draw(t, "word")}, rapid.SliceOfN(anyWord(), 0, 4).Draw(t, "words")...)
+				if rapid.Bool().Draw(t, "of the Procfile") {
+					h.Process = rapid.StringMatching(`[A-Za-z0-9_-]{1,9}`).Draw(t, "process")
+				} else {
+					h.Command = append([]string{"x" + anyWord().Draw(t, "word")}, rapid.SliceOfN(anyWord(), 0, 4).Draw(t, "words")...)
+				}
 			} else {
 				h.Host = rapid.StringMatching(`[A-Za-z0-9_][A-Za-z0-9_+-]{0,8}`).Draw(t, "host")
 			}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -30,6 +31,7 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 		{"name", func(path string, node *yaml.Node) { h.Name = d.text(path, node) }},
 		{"app", func(path string, node *yaml.Node) { h.Role = d.text(path, node) }},
 		{"run", func(path string, node *yaml.Node) { h.Command = d.texts(path, node) }},
+		{"process", func(path string, node *yaml.Node) { h.Process = d.text(path, node) }},
 		{"host", func(path string, node *yaml.Node) { h.Host = d.text(path, node) }},
 		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
 		{"retries", func(path string, node *yaml.Node) { h.Retries = d.count(path, node) }},
@@ -108,8 +110,8 @@ func (v *validator) when(path, what string, w graduate.When) {
 func (v *validator) hookBody(path, what string, h graduate.Hook) {
 	switch {
 	case h.Host == "" && h.Role == "":
-		v.add(path, "%s needs app and run, or host", what)
-	case h.Host != "" && (h.Role != "" || len(h.Command) > 0):
+		v.add(path, "%s needs app and run, app and process, or host", what)
+	case h.Host != "" && (h.Role != "" || h.Process != "" || len(h.Command) > 0):
 		v.add(path, "%s has both app or run and host; it is one or the other", what)
 	case h.Host != "":
 		if err := validHostName(h.Host); err != nil {
@@ -120,12 +122,25 @@ func (v *validator) hookBody(path, what string, h graduate.Hook) {
 			v.add(path+"/app", "%s: role %q does not exist; the group has %s", what, h.Role, v.roleNames())
 			v.problems[len(v.problems)-1].needs = "apps"
 		}
-		v.command(path, what, h.Command)
+		v.command(path, what, h)
 	}
 }
 
+// processName is the form of the names of processes in a Procfile.
+var processName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}$`)
+
 // command checks that a command can be stored and started.
-func (v *validator) command(path, what string, command []string) {
+func (v *validator) command(path, what string, h graduate.Hook) {
+	command := h.Command
+	switch {
+	case h.Process != "" && len(command) > 0:
+		v.add(path, "%s has both run and process; it is one or the other", what)
+	case h.Process != "" && !processName.MatchString(h.Process):
+		v.add(path+"/process", "%s: %q is no name of a process in a Procfile", what, h.Process)
+	}
+	if h.Process != "" {
+		return
+	}
 	if len(command) == 0 {
 		v.add(path, "%s needs a command to run", what)
 		return
@@ -159,7 +174,12 @@ func hookNode(h graduate.Hook) *yaml.Node {
 	if h.Host != "" {
 		node.Content = append(node.Content, text("host"), text(h.Host))
 	} else {
-		node.Content = append(node.Content, text("app"), text(h.Role), text("run"), texts(h.Command))
+		node.Content = append(node.Content, text("app"), text(h.Role))
+		if h.Process != "" {
+			node.Content = append(node.Content, text("process"), text(h.Process))
+		} else {
+			node.Content = append(node.Content, text("run"), texts(h.Command))
+		}
 	}
 	if h.Timeout != 0 {
 		node.Content = append(node.Content, text("timeout"), text(FormatDuration(h.Timeout)))

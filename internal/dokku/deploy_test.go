@@ -207,4 +207,20 @@ func TestHowAOneOffContainerEnded(t *testing.T) {
 	require.Empty(t, f.read("bin/containers"))
 }
 
+func TestAHookMayBeAProcessOfTheProcfile(t *testing.T) {
+	f := newFixture(t)
+	f.write("bin/trigger-scheduler-run", `while [ "$1" != -- ]; do shift; done; printf '[%s]' "$@" >"$(dirname "$0")/ran"`)
+	f.write("lib/data/ps/portal/Procfile", "web: serve\nold: bin/old\n")
+	f.write("lib/data/graduate/runs/"+f.run.ID+"/staged/portal/Procfile", "web: serve\nrelease: bin/release --all\n")
+	run := func(tag, process string) error {
+		return f.OneOff(t.Context(), f.run, f.app, graduate.OneOff{Hook: "post/x", Tag: tag, Process: process}, io.Discard)
+	}
+	require.NoError(t, run(f.run.Tag(), "release"))
+	require.Equal(t, "[--][/bin/bash][-c][set -e; set -o pipefail || true; bin/release --all || exit 1;]", f.read("bin/ran"))
+	require.NoError(t, run("latest", "old"))
+	require.Contains(t, f.read("bin/ran"), "bin/old")
+	require.EqualError(t, run(f.run.Tag(), "old"), "the Procfile of portal has no process old")
+	require.EqualError(t, run("latest", "release"), "the Procfile of portal has no process release")
+}
+
 func makeFifo(path string) error { return syscall.Mkfifo(path, 0o600) }

@@ -2,8 +2,10 @@ package dokku
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,11 +21,18 @@ import (
 // config, links, networks and docker options (trigger scheduler-run SCHEDULER APP COUNT K=V... -- COMMAND). Our
 // deployed-app-image-tag answers the tag, and our docker-args-run labels the container.
 func (h *Host) OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, o graduate.OneOff, out io.Writer) error {
+	words := o.Command
+	if o.Process != "" {
+		var err error
+		if words, err = h.processCommand(ctx, r, a, o); err != nil {
+			return err
+		}
+	}
 	args := []string{"docker-local", a.Target, strconv.Itoa(len(o.Variables))}
 	for _, pair := range o.Variables {
 		args = append(args, quote(pair))
 	}
-	args = slices.Concat(args, []string{"--"}, o.Command)
+	args = slices.Concat(args, []string{"--"}, words)
 	env := append(h.env(r, a), EnvTag+"="+o.Tag, EnvHook+"="+o.Hook)
 	_, err := h.trigger(ctx, env, out, "scheduler-run", args...)
 	if ctx.Err() != nil { // who cuts it off removes its container
@@ -36,6 +45,24 @@ func (h *Host) OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, o g
 		_, _ = fmt.Fprintf(out, " !     its container could not be removed: %v\n", left)
 	}
 	return err
+}
+
+// processCommand is the command of a process of the Procfile that belongs to an image: as Dokku runs release tasks, since
+// its own scheduler-run looks into the Procfile that is in effect, without what a graduation has taken out of it.
+func (h *Host) processCommand(ctx context.Context, r *graduate.Run, a *graduate.App, o graduate.OneOff) ([]string, error) {
+	path := h.stored(procfile, a.Target)
+	if o.Tag == r.Tag() {
+		path = h.staged(r, a, procfile.name)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	line := parseProcfile(data)[o.Process]
+	if line == "" {
+		return nil, fmt.Errorf("the Procfile of %s has no process %s", a.Target, o.Process)
+	}
+	return h.taskCommand(ctx, a.Target, "dokku/"+a.Target+":"+o.Tag, line)
 }
 
 // ending is how the container of a hook ended, where it did not end well: Dokku's exit code alone does not tell an

@@ -210,7 +210,7 @@ func (h *Host) ReleaseTasks(ctx context.Context, r *graduate.Run, a *graduate.Ap
 		if l.command == "" {
 			continue
 		}
-		words, err := h.taskCommand(ctx, a, l.command)
+		words, err := h.taskCommand(ctx, a.Target, a.Image, l.command)
 		if err != nil {
 			return nil, err
 		}
@@ -235,14 +235,14 @@ func (h *Host) releaseLine(r *graduate.Run, a *graduate.App) string {
 
 // taskCommand is a task's command as Dokku runs it: in the app's shell, but in words where the image has an
 // entry point of its own.
-func (h *Host) taskCommand(ctx context.Context, a *graduate.App, line string) ([]string, error) {
-	entry, err := h.docker(ctx, "image", "inspect", "--format", "{{json .Config.Entrypoint}}", a.Image)
+func (h *Host) taskCommand(ctx context.Context, app, image, line string) ([]string, error) {
+	entry, err := h.docker(ctx, "image", "inspect", "--format", "{{json .Config.Entrypoint}}", image)
 	if err != nil {
 		return nil, err
 	}
 	if entry != "null" && entry != "[]" && !strings.Contains(entry, "tini") {
 		return strings.Fields(line), nil
 	}
-	shell := cmp.Or(h.computed("scheduler", a.Target, "shell", ""), "/bin/bash")
+	shell := cmp.Or(h.computed("scheduler", app, "shell", ""), "/bin/bash")
 	return []string{shell, "-c", "set -e; set -o pipefail || true; " + line + " || exit 1;"}, nil
 }

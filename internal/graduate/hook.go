@@ -32,6 +32,8 @@ type Hook struct {
 	// Role and Command make a container hook: the command runs in a one-off container of the role's new image.
 	Role    string   `json:"role,omitempty"`
 	Command []string `json:"command,omitempty"`
+	// Process names a process of the version's Procfile that runs in place of a command.
+	Process string `json:"process,omitempty"`
 	// Host makes a host hook: the base name of an executable in the plugin's hooks folder.
 	Host string `json:"host,omitempty"`
 	// Timeout ends the hook; zero means DefaultHookTimeout.
@@ -145,7 +147,9 @@ type OneOff struct {
 	Tag string
 	// Variables are its environment on top of the app's configuration, as NAME=VALUE.
 	Variables []string
-	Command   []string
+	// Command is what runs; or Process, of the version's Procfile.
+	Command []string
+	Process string
 }
 
 // Situation is what a hook is told of the moment at which it runs.

@@ -50,7 +50,7 @@ func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s g
 		if a == nil {
 			return fmt.Errorf("there is no role %s in this graduation", h.Role)
 		}
-		o := graduate.OneOff{Hook: h.FullName(), Tag: imageTag(r, a, h), Variables: told.environment(graduate.HookContextInside), Command: h.Command}
+		o := graduate.OneOff{Hook: h.FullName(), Tag: imageTag(r, a, h), Variables: told.environment(graduate.HookContextInside), Command: h.Command, Process: h.Process}
 		return n.Containers.OneOff(ctx, r, a, o, out)
 	})
 }

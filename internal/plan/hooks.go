@@ -58,8 +58,23 @@ func (p *planner) groupHooks(kind graduate.HookKind) {
 			if r := p.role(h.Role); r != nil {
 				planned.Where = r.target.App
 			}
+			if h.Process != "" {
+				planned.What = oneLine("Procfile's " + h.Process + ": " + p.procfileOf(h)[h.Process])
+			}
 		}
 		p.plan.Hooks = append(p.plan.Hooks, planned)
+	}
+}
+
+// procfileOf is the Procfile of the image in which a hook runs.
+func (p *planner) procfileOf(h graduate.Hook) map[string]string {
+	switch r := p.role(h.Role); {
+	case r == nil:
+		return nil
+	case r.moves():
+		return r.version.procfile
+	default:
+		return r.target.Around.Procfile
 	}
 }
 
@@ -108,6 +123,10 @@ func (p *planner) findInCommands(ctx context.Context) error {
 	group.SetLimit(atOnce)
 	for i, h := range hooks {
 		image := p.imageFor(h)
+		if h.Process != "" {
+			lacks[i] = p.role(h.Role) != nil && p.procfileOf(h)[h.Process] == ""
+			continue
+		}
 		if image == "" {
 			continue
 		}
@@ -128,6 +147,11 @@ func (p *planner) findInCommands(ctx context.Context) error {
 		app := r.source.App
 		if !r.moves() {
 			app = r.target.App
+		}
+		if h.Process != "" {
+			p.add(HookCommand, r, app, fmt.Sprintf("hook %s runs the process %s of %s's Procfile, which does not have it", h.FullName(), h.Process, app),
+				"put it into the Procfile, or change what the hook runs")
+			continue
 		}
 		p.add(HookCommand, r, app, fmt.Sprintf("hook %s/%s runs %s in the image of %s, which does not have it", h.Kind, h.Name, h.Command[0], app),
 			"build the image with it, or change the hook's command")

@@ -92,6 +92,22 @@ func TestAHookWhoseConditionIsNotMetIsLeftOut(t *testing.T) {
 	require.True(t, slices.ContainsFunc(p.Findings, func(f graduate.Finding) bool { return f.Code == HookScript }))
 }
 
+func TestAHookMayBeAProcessOfTheProcfile(t *testing.T) {
+	g, in := withTasks()
+	g.Hooks = []graduate.Hook{{Kind: graduate.HookPost, Name: "a", Role: "site", Process: "release"}, {Kind: graduate.HookPost, Name: "b", Role: "site", Process: "none"}}
+	p, _, err := Make(t.Context(), in, g, devProd)
+	require.NoError(t, err)
+	i := slices.IndexFunc(p.Hooks, func(h graduate.HookPlan) bool { return h.Name == "a" })
+	require.Equal(t, "Procfile's release: bin/release", p.Hooks[i].What)
+	var why []string
+	for _, f := range p.Findings {
+		if f.Code == HookCommand {
+			why = append(why, f.Why)
+		}
+	}
+	require.Equal(t, []string{"hook post/b runs the process none of portal-dev's Procfile, which does not have it"}, why)
+}
+
 func TestAnAppJSONThatIsNoneCountsAsNone(t *testing.T) {
 	for _, text := range []string{"", "null", "[]", "{", `{"scripts": 7, "formation": [], "healthchecks": {"web": 1}, "cron": {}}`} {
 		v := readVersion(graduate.Facts{Around: graduate.Surroundings{AppJSON: []byte(text)}})

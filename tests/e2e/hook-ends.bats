@@ -66,3 +66,22 @@ with_children() {
   assert_gone "$(marker '')"
   assert_nothing_left "${PROD[@]}"
 }
+
+@test "a container hook may be a process of the new version's Procfile" {
+  deploy "${DEV[0]}=$(image v3.procfile --shell --release '/app/probe task from-release' --process 'migrate=/app/probe task from-migrate --print-env')"
+  dokku graduate:set "$GROUP" release-tasks skip
+  add_hook post release --app portal --process release
+  add_hook post migrate --app portal --process migrate
+  add_hook post missing --app portal --process missing
+  attempt dokku graduate:plan dev prod --group "$GROUP" --format json
+  assert_equal "$(jq --raw-output '.hooks[1].what' <<<"$output")" "Procfile's migrate: /app/probe task from-migrate --print-env"
+  assert_equal "$(jq --raw-output '.findings[] | select(.code == "hook-command").severity' <<<"$output")" warning
+  graduate
+  dokku graduate:set "$GROUP" release-tasks
+  assert_exit 2
+  assert_one_error_line 'hook post/missing: the Procfile of .* has no process missing'
+  assert_contains "$(cat "$(jq --raw-output 'select(.hook == "post/release").log' "$EVENTS" | head -n 1)")" 'version=v3 .*task name=from-release'
+  migrate=$(cat "$(jq --raw-output 'select(.hook == "post/migrate").log' "$EVENTS" | head -n 1)")
+  assert_contains "$migrate" 'task name=from-migrate'
+  assert_contains "$migrate" '^GRADUATE_PHASE=post$'
+}
