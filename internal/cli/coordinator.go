@@ -101,9 +101,11 @@ func (c *coordinator) environment() *phase.Env {
 		Platform: c.host,
 		Proxy:    c.proxy(),
 		Barrier:  barrier,
-		Hooks:    &hook.Runner{Containers: c.host, HostHook: config.CheckHostHook, Live: c.host.LiveAddresses, Lines: c.screen.Line},
-		Emit:     emit,
-		Fail:     c.fail,
+		Hooks: &hook.Runner{
+			Containers: c.host, HostHook: config.CheckHostHook, Live: c.host.LiveAddresses, Public: c.host.Public, Lines: c.screen.Line,
+		},
+		Emit: emit,
+		Fail: c.fail,
 	}
 	env.Rollback = c.rollBack
 	env.Resume(c.history)

@@ -3,103 +3,14 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/config"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
-
-func hooksAddVerb() Verb {
-	return Verb{
-		Name: "hooks:add", Args: []string{"<group>", "<kind>", "<name>"},
-		Options: "(--app <role> -- <command>... | --app <role> --process <name> | --host <file>) [--timeout <time>] [--retries <n>] [--parallel] [--on-failure abort|warn] [--when-env <env>] [--when-changed <role>]",
-		Help:    "Add a hook: pre or post or live or abort or rollback or finally",
-		More: "pre runs before anything is started, post while every new version is up and none is live, live after the\n" +
-			"release, abort when a graduation fails before it, rollback when a release is taken back, finally at the end,\n" +
-			"however that is. A hook runs once per graduation, after those of its kind that are there already: with --app in a\n" +
-			"one-off container of the role's new image (rollback: of the release that is taken back) with the target app's\n" +
-			"config, with --host as a script that the server's administrator put into the hooks folder.",
-		Example: "dokku graduate:hooks:add shop post migrate --app portal -- bin/rails db:migrate\ndokku graduate:hooks:add shop post smoke --host smoke-test --timeout 2m",
-		Command: true,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "app", Usage: "the role whose new image runs the command"},
-			&cli.StringFlag{Name: "process", Usage: "run this process of the new version's Procfile, in place of a command"},
-			&cli.StringFlag{Name: "host", Usage: "the name of a script in the hooks folder"},
-			&cli.StringFlag{Name: "timeout", Usage: "when the hook has failed, such as 90s (default " + config.FormatDuration(graduate.DefaultHookTimeout) + ")"},
-			&cli.StringFlag{Name: "retries", Usage: "how often it is tried again where it fails, after 1s, 2s, 4s and so on"},
-			&cli.BoolFlag{Name: "parallel", Usage: "run it beside those of its neighbours that are parallel, too"},
-			&cli.StringFlag{Name: "on-failure", Usage: "abort, or warn: tell it and go on (default abort)"},
-			&cli.StringFlag{Name: "when-env", Usage: "run it only where this environment is graduated into"},
-			&cli.StringFlag{Name: "when-changed", Usage: "run it only where the app of this role gets another version"},
-		},
-		Run: addHook,
-	}
-}
-
-// addHook adds a hook behind those of its kind; one that is there already, the same in everything, is no error.
-func addHook(c *Call) error {
-	h := graduate.Hook{Kind: graduate.HookKind(c.Args[1]), Name: c.Args[2], Role: c.Flags.String("app"), Host: c.Flags.String("host"), Command: c.Command, Process: c.Flags.String("process"),
-		Parallel: c.Flags.Bool("parallel"), OnFailure: c.Flags.String("on-failure"),
-		When: graduate.When{Env: c.Flags.String("when-env"), Changed: c.Flags.String("when-changed")}}
-	switch {
-	case h.Role == "" && h.Host == "" && h.Process == "":
-		return graduate.Errorf(graduate.Invalid, "a hook needs --app <role> and a command after --, or --host <file>")
-	case h.Role != "" && h.Host != "":
-		return graduate.Errorf(graduate.Invalid, "a hook has --app or --host, not both")
-	case h.Host != "" && len(h.Command) > 0:
-		return graduate.Errorf(graduate.Invalid, "a host script takes no command after --; it finds what it needs in its environment")
-	case h.Process != "" && (h.Role == "" || len(h.Command) > 0):
-		return graduate.Errorf(graduate.Invalid, "--process needs --app <role>, and has no command beside it")
-	case h.Role != "" && len(h.Command) == 0 && h.Process == "":
-		return graduate.Errorf(graduate.Invalid, "a hook with --app needs a command after --, such as: -- bin/rails db:migrate")
-	}
-	if text := c.Flags.String("timeout"); text != "" {
-		timeout, err := positiveDuration("--timeout", text)
-		if err != nil {
-			return err
-		}
-		h.Timeout = timeout
-	}
-	if text := c.Flags.String("retries"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return graduate.Errorf(graduate.Invalid, "--retries must be a whole number, not %q", text)
-		}
-		h.Retries = n
-	}
-	if h.Host != "" {
-		if _, err := config.CheckHostHook(h.Host); err != nil {
-			return err
-		}
-	}
-	return c.change(c.Args[0], func(g *graduate.Group) error {
-		for _, is := range g.HooksOf(h.Kind) {
-			if is.Name != h.Name {
-				continue
-			}
-			if config.SameHook(is, h) {
-				return nil
-			}
-			return graduate.Errorf(graduate.Conflict, "hook %s/%s exists already; remove it first: dokku graduate:hooks:remove %s %s %s", h.Kind, h.Name, g.Name, h.Kind, h.Name)
-		}
-		g.Hooks = append(g.Hooks, h)
-		return nil
-	})
-}
-
-// positiveDuration reads a duration that a person typed.
-func positiveDuration(what, text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return 0, graduate.Errorf(graduate.Invalid, "%s must be a duration such as 90s or 10m, not %q", what, text)
-	}
-	return d, nil
-}
 
 func hooksRemoveVerb() Verb {
 	return Verb{
@@ -153,6 +64,8 @@ func hooksListVerb() Verb {
 			for _, row := range hookRows(g) {
 				runs := "host script " + row.Host
 				switch {
+				case row.hook.HTTP != nil:
+					runs = fmt.Sprintf("asks %s: %s", row.App, row.hook.HTTP)
 				case row.Process != "":
 					runs = fmt.Sprintf("in %s: the process %s of the Procfile", row.App, row.Process)
 				case row.Host == "":
@@ -176,6 +89,7 @@ type hookRow struct {
 	Run     []string `json:"run,omitempty"`
 	Process string   `json:"process,omitempty"`
 	Host    string   `json:"host,omitempty"`
+	HTTP    *httpRow `json:"http,omitempty"`
 	Timeout string   `json:"timeout"`
 
 	Retries   int           `json:"retries,omitempty"`
@@ -186,13 +100,26 @@ type hookRow struct {
 	hook graduate.Hook
 }
 
+// httpRow is an HTTP check as programs read it; its time is the hook's time-out.
+type httpRow struct {
+	Path     string `json:"path"`
+	Status   int    `json:"status"`
+	Contains string `json:"contains,omitempty"`
+	Every    string `json:"every"`
+}
+
 func hookRows(g *graduate.Group) []hookRow {
 	rows := []hookRow{}
 	for _, h := range g.Hooks {
-		rows = append(rows, hookRow{
+		row := hookRow{
 			Kind: string(h.Kind), Name: h.Name, App: h.Role, Run: h.Command, Process: h.Process, Host: h.Host,
 			Timeout: config.FormatDuration(h.Deadline()), Retries: h.Retries, Parallel: h.Parallel, OnFailure: h.OnFailure, When: h.When, hook: h,
-		})
+		}
+		if c := h.HTTP; c != nil {
+			row.HTTP = &httpRow{c.Path, c.WantedStatus(), c.Contains, config.FormatDuration(c.Interval())}
+			row.Timeout = config.FormatDuration(c.Deadline())
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }

@@ -62,6 +62,19 @@ func TestAHooksProcess(t *testing.T) {
 	}
 }
 
+func TestAnHTTPCheckFromAddToExport(t *testing.T) {
+	s := shopServer(t)
+	s.ok("hooks:add", "shop", "live", "up", "--app", "portal", "--http", "/health", "--contains", "ok", "--within", "1m", "--every", "2s")
+	require.Equal(t, "=====> Hooks of shop\nKind  Name  Timeout  Runs\nlive  up    1m       asks portal: GET /health: 200 with \"ok\"\n", s.ok("hooks:list", "shop"))
+	require.JSONEq(t, `[{"kind":"live","name":"up","app":"portal","timeout":"1m","http":{"path":"/health","status":200,"contains":"ok","every":"2s"}}]`, s.ok("hooks:list", "shop", "--format", "json"))
+	require.Contains(t, s.ok("export", "shop"), "{name: up, http: {app: portal, path: /health, contains: ok, within: 1m, every: 2s}}")
+	for _, words := range [][]string{{"--http", "/"}, {"--http", "/", "--host", "smoke"}, {"--http", "/", "--app", "portal", "--", "x"}} {
+		s.fails([]string{"--http needs --app <role>, and has neither a command nor --process nor --host beside it"}, "hooks:add", append([]string{"shop", "post", "a"}, words...)...)
+	}
+	s.fails([]string{"--status needs --http"}, "hooks:add", "shop", "post", "a", "--host", "smoke", "--status", "200")
+	s.fails([]string{"hook post/a: an HTTP check has within, and no timeout"}, "hooks:add", "shop", "post", "a", "--app", "portal", "--http", "/", "--timeout", "5s")
+}
+
 func TestHooksRefuse(t *testing.T) {
 	s := shopServer(t)
 	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--", "true")

@@ -98,7 +98,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
 			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback, finally`,
-			`line 8: unknown field "colour" in a hook; it may have name, app, run, process, host, timeout, retries, parallel, on_failure, when`,
+			`line 8: unknown field "colour" in a hook; it may have name, app, run, process, host, http, timeout, retries, parallel, on_failure, when`,
 		}},
 		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{
 			"line 7: dev appears twice in apps.b (first on line 6)",
@@ -157,6 +157,18 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			"line 6: hook post/a has both run and process; it is one or the other",
 			"line 7: hook post/b has both app or run and host; it is one or the other",
 			`line 8: hook post/c: "a b" is no name of a process in a Procfile`,
+		}},
+		{"an HTTP check", head + "apps: {x: {dev: y}}\nhooks:\n  post:\n    - {name: a, http: {app: z, path: health, status: 600, within: 25h, every: 10ms}}\n    - {name: b, http: {app: x, path: /}, host: b}\n    - {name: c, http: {app: x, path: /}, timeout: 5s}\n" +
+			"  pre:\n    - {name: d, http: {app: x, path: /, colour: red}}\n", []string{
+			`line 7: hook post/a: role "z" does not exist; the group has x`,
+			`line 7: hook post/a: path must begin with / and have visible ASCII characters only, not "health"`,
+			"line 7: hook post/a: status must be between 100 and 599, not 600",
+			"line 7: hook post/a: within must be between 1s and 24h, not 25h",
+			"line 7: hook post/a: every must be between 100ms and within, not 10ms",
+			"line 8: hook post/b has http, and something else to run; it is one or the other",
+			"line 9: hook post/c: an HTTP check has within, and no timeout",
+			`line 11: unknown field "colour" in a hook's http; it may have app, path, status, contains, within, every`,
+			"line 11: hook pre/d: there is nothing new to be asked then; an HTTP check may be a post, live or rollback hook",
 		}},
 		{"a hook's failure", head + "hooks:\n  post:\n    - {name: a, host: a, retries: 21, on_failure: shrug}\n    - {name: b, host: b, retries: 0}\n  abort:\n    - {name: c, host: c, on_failure: warn}\n", []string{
 			"line 6: hook post/a: retries must be between 1 and 20, not 21",

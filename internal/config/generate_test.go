@@ -81,7 +81,10 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 			if decides(kind) {
 				h.OnFailure = rapid.SampledFrom([]string{"", graduate.OnFailureAbort, graduate.OnFailureWarn}).Draw(t, "on failure")
 			}
-			if len(g.Roles) > 0 && rapid.Bool().Draw(t, "container") {
+			checks := kind == graduate.HookPost || kind == graduate.HookLive || kind == graduate.HookRollback
+			if len(g.Roles) > 0 && checks && rapid.IntRange(0, 3).Draw(t, "check") == 0 {
+				h.Role, h.HTTP, h.Timeout = rapid.SampledFrom(RoleNames(g)).Draw(t, "role"), anyCheck(t), 0
+			} else if len(g.Roles) > 0 && rapid.Bool().Draw(t, "container") {
 				h.Role = rapid.SampledFrom(RoleNames(g)).Draw(t, "role")
 				if rapid.Bool().Draw(t, "of the Procfile") {
 					h.Process = rapid.StringMatching(`[A-Za-z0-9_-]{1,9}`).Draw(t, "process")
@@ -95,6 +98,18 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 		}
 	}
 	return hooks
+}
+
+func anyCheck(t *rapid.T) *graduate.HTTPCheck {
+	c := &graduate.HTTPCheck{
+		Path:     "/" + rapid.StringMatching(`[a-z?=&%:{}\[\],'"-]{0,9}`).Draw(t, "path"),
+		Status:   rapid.SampledFrom([]int{0, 100, 204, 599}).Draw(t, "status"),
+		Contains: anyWord().Draw(t, "contains"), Within: anyTimeout().Draw(t, "within"),
+	}
+	if rapid.Bool().Draw(t, "every") {
+		c.Every = rapid.SampledFrom([]time.Duration{minEvery, c.Deadline()}).Draw(t, "every")
+	}
+	return c
 }
 
 func anyWhen(t *rapid.T, g *graduate.Group) (w graduate.When) {

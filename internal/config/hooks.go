@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -33,6 +34,7 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 		{"run", func(path string, node *yaml.Node) { h.Command = d.texts(path, node) }},
 		{"process", func(path string, node *yaml.Node) { h.Process = d.text(path, node) }},
 		{"host", func(path string, node *yaml.Node) { h.Host = d.text(path, node) }},
+		{"http", func(path string, node *yaml.Node) { h.HTTP = d.http(path, node, &h) }},
 		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
 		{"retries", func(path string, node *yaml.Node) { h.Retries = d.count(path, node) }},
 		{"parallel", func(path string, node *yaml.Node) { h.Parallel = d.truth(path, node) }},
@@ -45,6 +47,20 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 		}},
 	})
 	d.group.Hooks = append(d.group.Hooks, h)
+}
+
+// http reads `http: {app: portal, path: /health, status: 200, contains: ok, within: 30s, every: 1s}`.
+func (d *document) http(path string, node *yaml.Node, h *graduate.Hook) *graduate.HTTPCheck {
+	c := &graduate.HTTPCheck{}
+	d.fields(path, node, "a hook's http", []field{
+		{"app", func(path string, node *yaml.Node) { h.Role = d.text(path, node) }},
+		{"path", func(path string, node *yaml.Node) { c.Path = d.text(path, node) }},
+		{"status", func(path string, node *yaml.Node) { c.Status = d.count(path, node) }},
+		{"contains", func(path string, node *yaml.Node) { c.Contains = d.text(path, node) }},
+		{"within", func(path string, node *yaml.Node) { c.Within = d.duration(path, node) }},
+		{"every", func(path string, node *yaml.Node) { c.Every = d.duration(path, node) }},
+	})
+	return c
 }
 
 // hooks checks what runs, where, and for how long.
@@ -109,8 +125,10 @@ func (v *validator) when(path, what string, w graduate.When) {
 // hookBody checks that a hook is a container hook or a host hook, and complete.
 func (v *validator) hookBody(path, what string, h graduate.Hook) {
 	switch {
+	case h.HTTP != nil:
+		v.check(path, what, h)
 	case h.Host == "" && h.Role == "":
-		v.add(path, "%s needs app and run, app and process, or host", what)
+		v.add(path, "%s needs app and run, app and process, host, or http", what)
 	case h.Host != "" && (h.Role != "" || h.Process != "" || len(h.Command) > 0):
 		v.add(path, "%s has both app or run and host; it is one or the other", what)
 	case h.Host != "":
@@ -123,6 +141,44 @@ func (v *validator) hookBody(path, what string, h graduate.Hook) {
 			v.problems[len(v.problems)-1].needs = "apps"
 		}
 		v.command(path, what, h)
+	}
+}
+
+// The bounds of an HTTP check.
+const (
+	minEvery  = 100 * time.Millisecond
+	minStatus = 100
+	maxStatus = 599
+)
+
+// check checks an HTTP check.
+func (v *validator) check(path, what string, h graduate.Hook) {
+	c, at := h.HTTP, path+"/http"
+	switch {
+	case h.Host != "" || h.Process != "" || len(h.Command) > 0:
+		v.add(path, "%s has http, and something else to run; it is one or the other", what)
+	case h.Timeout != 0:
+		v.add(path, "%s: an HTTP check has within, and no timeout", what)
+	}
+	if h.Kind != graduate.HookPost && h.Kind != graduate.HookLive && h.Kind != graduate.HookRollback {
+		v.add(at, "%s: there is nothing new to be asked then; an HTTP check may be a post, live or rollback hook", what)
+	}
+	if v.group.Role(h.Role) == nil {
+		v.add(at+"/app", "%s: role %q does not exist; the group has %s", what, h.Role, v.roleNames())
+		v.problems[len(v.problems)-1].needs = "apps"
+	}
+	if !strings.HasPrefix(c.Path, "/") || strings.ContainsFunc(c.Path, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }) {
+		v.add(at+"/path", "%s: path must begin with / and have visible ASCII characters only, not %q", what, c.Path)
+	}
+	if c.Status != 0 && (c.Status < minStatus || c.Status > maxStatus) {
+		v.add(at+"/status", "%s: status must be between %d and %d, not %d", what, minStatus, maxStatus, c.Status)
+	}
+	if !utf8.ValidString(c.Contains) {
+		v.add(at+"/contains", "%s: contains must be text", what)
+	}
+	v.timeout(at+"/within", what+": within", c.Within)
+	if c.Every != 0 && (c.Every < minEvery || c.Every > c.Deadline()) {
+		v.add(at+"/every", "%s: every must be between %s and within, not %s", what, minEvery, FormatDuration(c.Every))
 	}
 }
 
@@ -171,7 +227,9 @@ func hooksNode(g *graduate.Group) *yaml.Node {
 
 func hookNode(h graduate.Hook) *yaml.Node {
 	node := flow(text("name"), text(h.Name))
-	if h.Host != "" {
+	if h.HTTP != nil {
+		node.Content = append(node.Content, text("http"), httpNode(h))
+	} else if h.Host != "" {
 		node.Content = append(node.Content, text("host"), text(h.Host))
 	} else {
 		node.Content = append(node.Content, text("app"), text(h.Role))
@@ -235,6 +293,24 @@ func hookNames(hooks []graduate.Hook) []string {
 		names[i] = fmt.Sprintf("%s/%s", h.Kind, h.Name)
 	}
 	return names
+}
+
+func httpNode(h graduate.Hook) *yaml.Node {
+	c := h.HTTP
+	node := flow(text("app"), text(h.Role), text("path"), text(c.Path))
+	if c.Status != 0 {
+		node.Content = append(node.Content, text("status"), number(c.Status))
+	}
+	if c.Contains != "" {
+		node.Content = append(node.Content, text("contains"), text(c.Contains))
+	}
+	if c.Within != 0 {
+		node.Content = append(node.Content, text("within"), text(FormatDuration(c.Within)))
+	}
+	if c.Every != 0 {
+		node.Content = append(node.Content, text("every"), text(FormatDuration(c.Every)))
+	}
+	return node
 }
 
 func whenNode(w graduate.When) *yaml.Node {

@@ -65,7 +65,12 @@ func (h *History) hook(e Event) {
 	if e.State == HookSkipped {
 		return
 	}
-	if !strings.HasPrefix(e.Hook, string(HookFinally)+"/") {
+	looks := false
+	if h.Run != nil {
+		is, _ := h.Run.hook(e.Hook)
+		looks = is.OnlyLooks()
+	}
+	if !looks && !strings.HasPrefix(e.Hook, string(HookFinally)+"/") {
 		h.HooksBegan = true
 		h.ChangedData = h.ChangedData || !h.Released
 	}

@@ -36,6 +36,8 @@ type Hook struct {
 	Process string `json:"process,omitempty"`
 	// Host makes a host hook: the base name of an executable in the plugin's hooks folder.
 	Host string `json:"host,omitempty"`
+	// HTTP makes an HTTP check of the role's app.
+	HTTP *HTTPCheck `json:"http,omitempty"`
 	// Timeout ends the hook; zero means DefaultHookTimeout.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// When says in which graduations it runs; the zero value stands for all of them.
@@ -85,8 +87,13 @@ func (r *Run) Unmet(h Hook) string {
 // DefaultHookTimeout ends a hook that has no time-out of its own.
 const DefaultHookTimeout = 10 * time.Minute
 
-// Deadline is the hook's time-out with the default filled in.
-func (h Hook) Deadline() time.Duration { return cmp.Or(h.Timeout, DefaultHookTimeout) }
+// Deadline is the hook's time-out, one try's, with the default filled in.
+func (h Hook) Deadline() time.Duration {
+	if h.HTTP != nil {
+		return h.HTTP.Deadline() + checkGrace
+	}
+	return cmp.Or(h.Timeout, DefaultHookTimeout)
+}
 
 // The pause before a hook is tried again: it doubles from the one to the other.
 const (
@@ -111,6 +118,9 @@ func (h Hook) Longest() time.Duration {
 	}
 	return d
 }
+
+// OnlyLooks tells that the hook changes nothing: there is nothing to undo after it.
+func (h Hook) OnlyLooks() bool { return h.HTTP != nil }
 
 // FullName is what a hook is called in events and logs: KIND/NAME.
 func (h Hook) FullName() string { return string(h.Kind) + "/" + h.Name }

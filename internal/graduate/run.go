@@ -139,6 +139,16 @@ func (r *Run) HooksOf(kind HookKind) []Hook {
 	return g.HooksOf(kind)
 }
 
+// hook finds a hook by its full name.
+func (r *Run) hook(name string) (Hook, bool) {
+	for _, h := range r.Hooks {
+		if h.FullName() == name {
+			return h, true
+		}
+	}
+	return Hook{}, false
+}
+
 // Log is the path of the log with that name: an app's deploy or a hook.
 func (r *Run) Log(name string) string { return filepath.Join(r.Dir, "logs", name+".log") }
 

@@ -30,6 +30,8 @@ type Runner struct {
 	HostHook func(name string) (path string, err error)
 	// Live gives the addresses (HOST:PORT) at which an app's live web containers listen; may be nil.
 	Live func(app string) []string
+	// Public tells how the proxy serves an app; may be nil.
+	Public func(app string) (graduate.Public, error)
 	// Lines gets each line that a hook prints, besides its log; may be nil.
 	Lines func(hook, line string)
 }
@@ -42,6 +44,9 @@ func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s g
 	return n.bounded(ctx, r, h.FullName(), h, func(ctx context.Context, out io.Writer) error {
 		if err := told.write(r.HookContext(h.FullName())); err != nil {
 			return err
+		}
+		if h.HTTP != nil {
+			return n.check(ctx, r, h, s, out)
 		}
 		if h.Host != "" {
 			return n.host(ctx, r, h, told.environment(r.HookContext(h.FullName())), out)

@@ -72,6 +72,9 @@ func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s grad
 		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSkipped, Hook: h.FullName(), Message: why})
 		return nil
 	}
+	if !h.OnlyLooks() {
+		e.setHooksBegan()
+	}
 	err := e.step(h.FullName(), r, func() error { return e.tries(ctx, r, h, s) })
 	if err == nil || h.OnFailure != graduate.OnFailureWarn || ctx.Err() != nil { // one that was cut off has not failed
 		return err
@@ -108,7 +111,6 @@ func (e *Env) tries(ctx context.Context, r *graduate.Run, h graduate.Hook, s gra
 // step runs a hook or a task between the events that say so.
 func (e *Env) step(name string, r *graduate.Run, f func() error) error {
 	log := r.Log(name)
-	e.setHooksBegan()
 	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookStarted, Hook: name, Log: log})
 	began := time.Now()
 	if err := f(); err != nil {

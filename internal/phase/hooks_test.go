@@ -181,3 +181,37 @@ func TestParallelAbortHooksAllRun(t *testing.T) {
 		s.order("event abort/mourn succeeded", "restore")
 	})
 }
+
+// An HTTP check changes nothing: no abort hook has anything to undo, and a release after it can be taken back.
+func TestWhatOnlyLooksHasChangedNothing(t *testing.T) {
+	smoke := graduate.Hook{Name: "smoke", HTTP: &graduate.HTTPCheck{Path: "/"}}
+	undo := graduate.Hook{Kind: graduate.HookAbort, Name: "undo"}
+	tell(t, func(_ *testing.T, s *story) {
+		post(s, smoke)
+		s.run.Hooks = append(s.run.Hooks, undo)
+		s.Fail("deploy ws worker", errBroken)
+	}, func(_ *testing.T, s *story) {
+		s.restored("it is broken")
+		s.order("hook post/smoke", "restore")
+		s.never("hook abort")
+	})
+	taken := 0
+	tell(t, func(_ *testing.T, s *story) {
+		post(s, smoke)
+		s.run.Apps[0].Was = &graduate.Version{Image: "sha256:old"}
+		s.env.Rollback = func(context.Context, *graduate.Run) error { taken++; return nil }
+		s.Fail("promote ws", errBroken)
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Reverted, s.state)
+		require.Equal(t, 1, taken)
+	})
+	smoke.Kind = graduate.HookPost
+	h := graduate.Tell([]graduate.Event{
+		{Type: graduate.EventRun, Plan: &graduate.Run{Hooks: []graduate.Hook{smoke}}},
+		{Type: graduate.EventHook, Hook: "post/smoke", State: graduate.HookStarted},
+		{Type: graduate.EventHook, Hook: "post/smoke", State: graduate.HookSucceeded},
+	})
+	require.False(t, h.HooksBegan)
+	require.False(t, h.ChangedData)
+	require.True(t, h.HooksEnded["post/smoke"])
+}

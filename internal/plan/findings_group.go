@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
@@ -52,7 +53,8 @@ func (p *planner) findInDeadlines() {
 
 // findInSchema says that old instances go on working while hooks change data, unless they are known to bear it.
 func (p *planner) findInSchema() {
-	if len(p.runs(graduate.HookPost)) == 0 || p.g.Settings.Reversible || !p.any((*role).overlaps) {
+	changes := slices.ContainsFunc(p.runs(graduate.HookPost), func(h graduate.Hook) bool { return !h.OnlyLooks() })
+	if !changes || p.g.Settings.Reversible || !p.any((*role).overlaps) {
 		return
 	}
 	p.add(SchemaWindow, nil, "", "the old instances go on serving while the post hooks run, and then see what these have done to data",

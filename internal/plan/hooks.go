@@ -53,7 +53,9 @@ func (p *planner) groupHooks(kind graduate.HookKind) {
 		planned := graduate.HookPlan{Kind: string(kind), Name: h.Name, Where: "host", What: h.Host, Timeout: int(h.Deadline() / time.Second), Skip: p.unmet(h)}
 		planned.Parallel = h.Parallel
 		planned.Retries, planned.Warns = h.Retries, h.OnFailure == graduate.OnFailureWarn
-		if h.Host == "" {
+		if c := h.HTTP; c != nil {
+			planned.Where, planned.What, planned.Timeout = "http", oneLine(h.Role+": "+c.String()), int(c.Deadline()/time.Second)
+		} else if h.Host == "" {
 			planned.What = oneLine(shellquote.Join(h.Command...))
 			if r := p.role(h.Role); r != nil {
 				planned.Where = r.target.App
@@ -163,7 +165,7 @@ func (p *planner) findInCommands(ctx context.Context) error {
 func (p *planner) imageFor(h graduate.Hook) string {
 	r := p.role(h.Role)
 	switch {
-	case h.Host != "" || len(h.Command) == 0 || r == nil:
+	case h.Host != "" || h.HTTP != nil || len(h.Command) == 0 || r == nil:
 		return ""
 	case r.moves():
 		return r.source.Image

@@ -108,6 +108,14 @@ func TestAHookMayBeAProcessOfTheProcfile(t *testing.T) {
 	require.Equal(t, []string{"hook post/b runs the process none of portal-dev's Procfile, which does not have it"}, why)
 }
 
+func TestAnHTTPCheckIsPlanned(t *testing.T) {
+	g, in := shop()
+	g.Hooks = []graduate.Hook{{Kind: graduate.HookLive, Name: "up", Role: "site", HTTP: &graduate.HTTPCheck{Path: "/health", Contains: "ok"}}}
+	p, _, err := Make(t.Context(), in, g, devProd)
+	require.NoError(t, err)
+	require.Equal(t, []graduate.HookPlan{{Kind: "live", Name: "up", Where: "http", What: `site: GET /health: 200 with "ok"`, Timeout: 30}}, p.Hooks)
+}
+
 func TestAnAppJSONThatIsNoneCountsAsNone(t *testing.T) {
 	for _, text := range []string{"", "null", "[]", "{", `{"scripts": 7, "formation": [], "healthchecks": {"web": 1}, "cron": {}}`} {
 		v := readVersion(graduate.Facts{Around: graduate.Surroundings{AppJSON: []byte(text)}})

@@ -251,9 +251,17 @@ func (t *planText) hooks() {
 		if h.Name != "" {
 			name += "/" + h.Name
 		}
-		rows = append(rows, []string{fmt.Sprintf("%d.", i+1), name, "in " + h.Where, clip(Clean(h.What), clipped), manner(h)})
+		rows = append(rows, []string{fmt.Sprintf("%d.", i+1), name, where(h.Where), clip(Clean(h.What), clipped), manner(h)})
 	}
 	t.table("", rows)
+}
+
+// where says where a hook runs.
+func where(place string) string {
+	if place == "http" {
+		return "by HTTP"
+	}
+	return "in " + place
 }
 
 // manner says how a hook runs, or why it does not.
