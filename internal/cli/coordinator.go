@@ -102,7 +102,8 @@ func (c *coordinator) environment() *phase.Env {
 		Proxy:    c.proxy(),
 		Barrier:  barrier,
 		Hooks: &hook.Runner{
-			Containers: c.host, HostHook: config.CheckHostHook, Live: c.host.LiveAddresses, Public: c.host.Public, Lines: c.screen.Line,
+			Containers: c.host, HostHook: config.CheckHostHook, Live: c.host.LiveAddresses, Public: c.host.Public,
+			Lock: c.host.LockMigrations, Lines: c.screen.Line,
 		},
 		Emit: emit,
 		Fail: c.fail,
@@ -218,6 +219,10 @@ func conclude(r *graduate.Run, state graduate.State, reason error, released bool
 			return reason
 		}
 		return graduate.Errorf(graduate.Aborted, "%s was not released to %s, which is as it was: %w%s", r.Group, r.To, reason, where(r, reason))
+	}
+	var unsettled *graduate.UnsettledError
+	if errors.As(reason, &unsettled) {
+		return graduate.Errorf(graduate.NeedsPerson, "%s was not released to %s, and a person has to decide before it can be restored: %w%s", r.Group, r.To, unsettled, where(r, reason))
 	}
 	if state == graduate.Reverted {
 		return graduate.Errorf(graduate.RolledBack, "%s was released to %s and taken back, the previous set is live again: %w%s", r.Group, r.To, reason, where(r, reason))

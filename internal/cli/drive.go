@@ -52,7 +52,7 @@ func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Ren
 }
 
 // resume completes a run whose coordinator is gone; nothing happens where another process has taken it up.
-func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui.Renderer, asked bool) error {
+func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui.Renderer, asked bool, decided Decision) error {
 	r := h.Run
 	alive, err := host.LockRun(r.ID)
 	if err != nil {
@@ -80,6 +80,9 @@ func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui
 	c := &coordinator{host: host, run: r, journal: log, screen: screen, history: h}
 	say := func(format string, args ...any) {
 		screen.Event(graduate.Event{Type: graduate.EventNotice, Plan: r, Message: fmt.Sprintf(format, args...)})
+	}
+	if err := c.settleMigrations(ctx, decided); err != nil {
+		return err
 	}
 	if err := host.Adopt(ctx, r); err != nil && h.Left != "" {
 		say("The clean-up of graduation %s of %s to %s waits for the next command (%v)", r.ID, r.Group, r.To, err)

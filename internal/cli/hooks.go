@@ -94,6 +94,8 @@ type hookRow struct {
 
 	Retries   int           `json:"retries,omitempty"`
 	Parallel  bool          `json:"parallel,omitempty"`
+	Migrate   bool          `json:"migrate,omitempty"`
+	Reverses  string        `json:"reverses,omitempty"`
 	OnFailure string        `json:"on_failure,omitempty"`
 	When      graduate.When `json:"when,omitzero"`
 
@@ -113,7 +115,7 @@ func hookRows(g *graduate.Group) []hookRow {
 	for _, h := range g.Hooks {
 		row := hookRow{
 			Kind: string(h.Kind), Name: h.Name, App: h.Role, Run: h.Command, Process: h.Process, Host: h.Host,
-			Timeout: config.FormatDuration(h.Deadline()), Retries: h.Retries, Parallel: h.Parallel, OnFailure: h.OnFailure, When: h.When, hook: h,
+			Timeout: config.FormatDuration(h.Deadline()), Retries: h.Retries, Parallel: h.Parallel, Migrate: h.Migrate, Reverses: h.Reverses, OnFailure: h.OnFailure, When: h.When, hook: h,
 		}
 		if c := h.HTTP; c != nil {
 			row.HTTP = &httpRow{c.Path, c.WantedStatus(), c.Contains, config.FormatDuration(c.Interval())}

@@ -13,7 +13,7 @@ import (
 func hooksAddVerb() Verb {
 	return Verb{
 		Name: "hooks:add", Args: []string{"<group>", "<kind>", "<name>"},
-		Options: "(--app <role> -- <command>... | --app <role> --process <name> | --app <role> --http <path> [--status <n>] [--contains <text>] [--within <time>] [--every <time>] | --host <file>) [--timeout <time>] [--retries <n>] [--parallel] [--on-failure abort|warn] [--when-env <env>] [--when-changed <role>]",
+		Options: "(--app <role> -- <command>... | --app <role> --process <name> | --app <role> --http <path> [--status <n>] [--contains <text>] [--within <time>] [--every <time>] | --host <file>) [--timeout <time>] [--retries <n>] [--parallel] [--on-failure abort|warn] [--migrate | --reverses <name>] [--when-env <env>] [--when-changed <role>]",
 		Help:    "Add a hook: pre or post or live or abort or rollback or finally",
 		More: "pre runs before anything is started, post while every new version is up and none is live, live after the\n" +
 			"release, abort when a graduation fails before it, rollback when a release is taken back, finally at the end,\n" +
@@ -37,6 +37,8 @@ func hooksAddVerb() Verb {
 			&cli.StringFlag{Name: "retries", Usage: "how often it is tried again where it fails, after 1s, 2s, 4s and so on"},
 			&cli.BoolFlag{Name: "parallel", Usage: "run it beside those of its neighbours that are parallel, too"},
 			&cli.StringFlag{Name: "on-failure", Usage: "abort, or warn: tell it and go on (default abort)"},
+			&cli.BoolFlag{Name: "migrate", Usage: "it is a migration: never twice, and never beside another of the group"},
+			&cli.StringFlag{Name: "reverses", Usage: "the migration that an abort hook takes back, where it had begun"},
 			&cli.StringFlag{Name: "when-env", Usage: "run it only where this environment is graduated into"},
 			&cli.StringFlag{Name: "when-changed", Usage: "run it only where the app of this role gets another version"},
 		},
@@ -75,7 +77,7 @@ func hookOf(c *Call) (graduate.Hook, error) {
 	f := c.Flags
 	h := graduate.Hook{
 		Kind: graduate.HookKind(c.Args[1]), Name: c.Args[2], Role: f.String("app"), Command: c.Command, Process: f.String("process"), Host: f.String("host"),
-		Parallel: f.Bool("parallel"), OnFailure: f.String("on-failure"), When: graduate.When{Env: f.String("when-env"), Changed: f.String("when-changed")},
+		Parallel: f.Bool("parallel"), Migrate: f.Bool("migrate"), Reverses: f.String("reverses"), OnFailure: f.String("on-failure"), When: graduate.When{Env: f.String("when-env"), Changed: f.String("when-changed")},
 	}
 	if err := incomplete(c, h); err != nil {
 		return h, err

@@ -75,6 +75,17 @@ func TestAnHTTPCheckFromAddToExport(t *testing.T) {
 	s.fails([]string{"hook post/a: an HTTP check has within, and no timeout"}, "hooks:add", "shop", "post", "a", "--app", "portal", "--http", "/", "--timeout", "5s")
 }
 
+func TestAMigrationFromAddToExport(t *testing.T) {
+	s := shopServer(t)
+	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--migrate", "--", "migrate")
+	s.ok("hooks:add", "shop", "abort", "undo", "--app", "portal", "--reverses", "migrate", "--", "rollback")
+	require.Contains(t, s.ok("hooks:list", "shop"), "in portal: migrate (migration)\nabort  undo     10m      in portal: rollback (reverses migrate)\n")
+	require.Contains(t, s.ok("export", "shop"), "run: [rollback], reverses: migrate}")
+	s.fails([]string{`hook abort/undo: reverses names "migrate", and there is no pre or post hook of that name with migrate: true`}, "hooks:remove", "shop", "post", "migrate")
+	s.fails([]string{`--migration must be undo or keep, not "drop"`}, "recover", "shop", "--migration", "drop")
+	s.fails([]string{"--migration needs the group whose migration it is: dokku graduate:recover <group> --migration keep"}, "recover", "--migration", "keep")
+}
+
 func TestHooksRefuse(t *testing.T) {
 	s := shopServer(t)
 	s.ok("hooks:add", "shop", "post", "migrate", "--app", "portal", "--", "true")

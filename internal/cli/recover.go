@@ -47,7 +47,7 @@ const (
 
 // Recover completes every run of a group (of all groups, where that is empty) that no process drives, and tells
 // how many there were.
-func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, o Occasion) (int, error) {
+func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, o Occasion, decided Decision) (int, error) {
 	runs, err := histories(host, group)
 	if err != nil {
 		return 0, err
@@ -61,7 +61,7 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, 
 		}
 		n++
 		screen := ui.NewRenderer(s, "")
-		err := resume(ctx, host, h, screen, asked)
+		err := resume(ctx, host, h, screen, asked, decided)
 		screen.Close()
 		if code := graduate.CodeOf(err); err != nil && code != graduate.Aborted {
 			failed = multierror.Append(failed, err)

@@ -75,7 +75,7 @@ func completeOthers(ctx context.Context, s ui.Streams, host *dokku.Host, group, 
 	if format == "json" {
 		s.Out = s.Err
 	}
-	_, err := Recover(ctx, s, host, group, BeforeAnother)
+	_, err := Recover(ctx, s, host, group, BeforeAnother, Undecided)
 	return err
 }
 
@@ -156,7 +156,7 @@ func (c *coordinator) rollBack(ctx context.Context, failed *graduate.Run) error 
 	case begun < 0:
 		err = c.beginRollback(ctx, failed)
 	case past[begun].Outcome == nil:
-		err = resume(ctx, c.host, past[begun], c.screen, true)
+		err = resume(ctx, c.host, past[begun], c.screen, true, Undecided)
 	case past[begun].Outcome.State != graduate.OutcomeLive:
 		err = errors.New(past[begun].Outcome.Message)
 	}

@@ -208,7 +208,7 @@ func abort(out ui.Streams, r *graduate.Run) error {
 
 func recoverVerb() Verb {
 	return Verb{
-		Name: "recover", Args: []string{"[<group>]"}, Options: "[--unattended] [--wait <duration>]",
+		Name: "recover", Args: []string{"[<group>]"}, Options: "[--unattended] [--wait <duration>] [--migration undo|keep]",
 		Help: "Complete graduations whose process has died",
 		More: "Back to the old set before the release point, forward to the new one after it; a clean-up that failed is\n" +
 			"tried again. Without a group those of all groups are completed; the server does so by itself when it starts,\n" +
@@ -216,9 +216,14 @@ func recoverVerb() Verb {
 		Example: "dokku graduate:recover",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "unattended", Usage: "leave graduations alone that stopped for a person, unless they are half-way"},
+			&cli.StringFlag{Name: "migration", Usage: "what becomes of a migration of which nobody knows how it ended: undo (its reversal runs) or keep"},
 			&cli.StringFlag{Name: "wait", Usage: "how long to wait for graduations that are being turned back or finished, such as 5m"},
 		},
 		Run: func(c *Call) error {
+			decided, err := decidedBy(c)
+			if err != nil {
+				return err
+			}
 			var late error
 			if c.Flags.IsSet("wait") {
 				bound, err := positiveDuration("--wait", c.Flags.String("wait"))
@@ -231,7 +236,7 @@ func recoverVerb() Verb {
 			if c.Flags.Bool("unattended") {
 				o = Unattended
 			}
-			n, err := Recover(c.Flags.Context, c.UI, c.Host, c.Arg(0), o)
+			n, err := Recover(c.Flags.Context, c.UI, c.Host, c.Arg(0), o, decided)
 			if err == nil && late == nil && n == 0 {
 				c.UI.Print("-----> There is nothing to recover")
 			}

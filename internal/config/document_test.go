@@ -98,7 +98,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
 			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback, finally`,
-			`line 8: unknown field "colour" in a hook; it may have name, app, run, process, host, http, timeout, retries, parallel, on_failure, when`,
+			`line 8: unknown field "colour" in a hook; it may have name, app, run, process, host, http, timeout, retries, parallel, migrate, reverses, on_failure, when`,
 		}},
 		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{
 			"line 7: dev appears twice in apps.b (first on line 6)",
@@ -157,6 +157,15 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			"line 6: hook post/a has both run and process; it is one or the other",
 			"line 7: hook post/b has both app or run and host; it is one or the other",
 			`line 8: hook post/c: "a b" is no name of a process in a Procfile`,
+		}},
+		{"a migration", head + "hooks:\n  post:\n    - {name: a, host: a, migrate: true, retries: 1, parallel: true, on_failure: warn}\n    - {name: b, host: b, reverses: a}\n" +
+			"  live:\n    - {name: c, host: c, migrate: true}\n  abort:\n    - {name: d, host: d, reverses: b}\n    - {name: e, host: e, reverses: a}\n", []string{
+			"line 6: hook post/a: a migration runs once; it has no retries",
+			"line 6: hook post/a: a migration runs alone; it is not parallel",
+			"line 6: hook post/a: a release does not go on without its migration; on_failure cannot be warn",
+			"line 7: hook post/b: only an abort hook reverses a migration",
+			"line 9: hook live/c: a migration may be a pre, post or rollback hook; an abort hook reverses one",
+			`line 11: hook abort/d: reverses names "b", and there is no pre or post hook of that name with migrate: true`,
 		}},
 		{"an HTTP check", head + "apps: {x: {dev: y}}\nhooks:\n  post:\n    - {name: a, http: {app: z, path: health, status: 600, within: 25h, every: 10ms}}\n    - {name: b, http: {app: x, path: /}, host: b}\n    - {name: c, http: {app: x, path: /}, timeout: 5s}\n" +
 			"  pre:\n    - {name: d, http: {app: x, path: /, colour: red}}\n", []string{

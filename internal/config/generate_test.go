@@ -94,10 +94,31 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 			} else {
 				h.Host = rapid.StringMatching(`[A-Za-z0-9_][A-Za-z0-9_+-]{0,8}`).Draw(t, "host")
 			}
+			migrations(t, &h, hooks)
 			hooks = append(hooks, h)
 		}
 	}
 	return hooks
+}
+
+// migrations makes some hooks migrations, or the reversal of one that there is.
+func migrations(t *rapid.T, h *graduate.Hook, before []graduate.Hook) {
+	if h.HTTP != nil || !rapid.Bool().Draw(t, "migrates") {
+		return
+	}
+	switch h.Kind {
+	case graduate.HookPre, graduate.HookPost, graduate.HookRollback:
+		h.Migrate = true
+	case graduate.HookAbort:
+		for _, m := range before {
+			if m.Migrate && m.Kind != graduate.HookRollback {
+				h.Reverses = m.Name
+			}
+		}
+	}
+	if h.Migrates() {
+		h.Retries, h.Parallel, h.OnFailure = 0, false, ""
+	}
 }
 
 func anyCheck(t *rapid.T) *graduate.HTTPCheck {

@@ -38,6 +38,8 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
 		{"retries", func(path string, node *yaml.Node) { h.Retries = d.count(path, node) }},
 		{"parallel", func(path string, node *yaml.Node) { h.Parallel = d.truth(path, node) }},
+		{"migrate", func(path string, node *yaml.Node) { h.Migrate = d.truth(path, node) }},
+		{"reverses", func(path string, node *yaml.Node) { h.Reverses = d.text(path, node) }},
 		{"on_failure", func(path string, node *yaml.Node) { h.OnFailure = d.text(path, node) }},
 		{"when", func(path string, node *yaml.Node) {
 			d.fields(path, node, "a hook's when", []field{
@@ -84,7 +86,35 @@ func (v *validator) hooks() {
 		v.hookBody(path, what, h)
 		v.timeout(path+"/timeout", what+": timeout", h.Timeout)
 		v.failing(path, what, h)
+		v.migration(path, what, h)
 		v.when(path+"/when", what, h.When)
+	}
+}
+
+// migration checks that a migration, or its reversal, runs once at most, alone, and that its failure counts.
+func (v *validator) migration(path, what string, h graduate.Hook) {
+	if !h.Migrates() {
+		return
+	}
+	switch {
+	case h.Migrate && h.Kind != graduate.HookPre && h.Kind != graduate.HookPost && h.Kind != graduate.HookRollback:
+		v.add(path+"/migrate", "%s: a migration may be a pre, post or rollback hook; an abort hook reverses one", what)
+	case h.Reverses != "" && h.Kind != graduate.HookAbort:
+		v.add(path+"/reverses", "%s: only an abort hook reverses a migration", what)
+	case h.Reverses != "" && !slices.ContainsFunc(v.group.Hooks, func(m graduate.Hook) bool { return m.ReversedBy(h) }):
+		v.add(path+"/reverses", "%s: reverses names %q, and there is no pre or post hook of that name with migrate: true", what, h.Reverses)
+	}
+	if h.Retries != 0 {
+		v.add(path+"/retries", "%s: a migration runs once; it has no retries", what)
+	}
+	if h.Parallel {
+		v.add(path+"/parallel", "%s: a migration runs alone; it is not parallel", what)
+	}
+	if h.OnFailure == graduate.OnFailureWarn {
+		v.add(path+"/on_failure", "%s: a release does not go on without its migration; on_failure cannot be %s", what, graduate.OnFailureWarn)
+	}
+	if h.HTTP != nil {
+		v.add(path, "%s: an HTTP check migrates nothing", what)
 	}
 }
 
@@ -251,6 +281,12 @@ func hookNode(h graduate.Hook) *yaml.Node {
 	if h.Parallel {
 		node.Content = append(node.Content, text("parallel"), truth(true))
 	}
+	if h.Migrate {
+		node.Content = append(node.Content, text("migrate"), truth(true))
+	}
+	if h.Reverses != "" {
+		node.Content = append(node.Content, text("reverses"), text(h.Reverses))
+	}
 	if h.When != (graduate.When{}) {
 		node.Content = append(node.Content, text("when"), whenNode(h.When))
 	}
@@ -274,6 +310,12 @@ func HookTraits(h graduate.Hook) []string {
 	}
 	if h.Parallel {
 		traits = append(traits, "parallel")
+	}
+	if h.Migrate {
+		traits = append(traits, "migration")
+	}
+	if h.Reverses != "" {
+		traits = append(traits, "reverses "+h.Reverses)
 	}
 	return traits
 }

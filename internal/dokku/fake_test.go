@@ -79,6 +79,7 @@ case "$1 $2" in
   *.Image*) shift 4; for id; do awk -v k="$id" '$1 == k { print $1, "sha256:" $4 }' containers; done ;;
   *) cat inspect ;;
   esac ;;
+"container wait") . ./wait ;;
 "container logs") echo "it printed this ($last)" ;;
 "events --format") cat events; exec sleep 600 ;;
 esac

@@ -73,16 +73,11 @@ func (h *Host) ending(ctx context.Context, r *graduate.Run, hook string, err err
 	if failed != nil || len(ids) != 1 {
 		return err
 	}
-	containers, failed := inspect[dockerContainer](ctx, h, "container", ids)
-	c, ok := containers[ids[0]]
-	if failed != nil || !ok || c.State.Running || c.State.ExitCode == 0 {
+	c, ok := h.oneOffState(ctx, ids[0])
+	if !ok || c.State.Running || c.State.ExitCode == 0 {
 		return err
 	}
-	e := &graduate.ExitError{Code: c.State.ExitCode, OutOfMemory: c.State.OOMKilled, Limit: c.HostConfig.Memory}
-	if c.State.Status == "created" {
-		e.Problem = c.State.Error
-	}
-	return e
+	return exitOf(c)
 }
 
 // quote makes one word of NAME=VALUE for Dokku, which splits docker's arguments as xargs does.

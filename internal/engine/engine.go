@@ -125,6 +125,10 @@ func (e *Engine) undo(ctx context.Context, r *graduate.Run) error {
 		if err := p.Undo(ctx, r); err != nil {
 			errs = append(errs, fmt.Errorf("undoing %s: %w", p.State(), err))
 		}
+		var unsettled *graduate.UnsettledError
+		if errors.As(errors.Join(errs...), &unsettled) {
+			break // the phases before it have what a person's decision needs
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -74,6 +74,16 @@ func ExitCode(err error) int {
 	}
 }
 
+// UnsettledError says that nobody knows how a migration, or its reversal, ended: a person has to look, and decide. Until
+// then nothing is removed that either way needs.
+type UnsettledError struct{ Group, Hook string }
+
+// Error says what to look at, and the commands that go on.
+func (e *UnsettledError) Error() string {
+	return fmt.Sprintf("nobody knows how %s ended, as its coordinator was lost while it ran: look at the data, then either dokku graduate:recover %s --migration undo (it is taken back) or --migration keep (what it did stays)",
+		e.Hook, e.Group)
+}
+
 // StepError says which part of a run failed, and where its log is.
 type StepError struct {
 	// Role and App, or Hook, name the part.

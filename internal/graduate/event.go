@@ -66,6 +66,7 @@ const (
 	HookSucceeded = "succeeded"
 	HookFailed    = "failed"
 	HookRetried   = "retried" // a try has failed, and the next one follows
+	HookKept      = "kept"    // nobody knows how it ended, and a person wants it to stay
 	HookSkipped   = "skipped" // its condition is not met
 )
 

@@ -20,6 +20,10 @@ type History struct {
 	ChangedData bool
 	// HooksEnded are the hooks and tasks that came to an end, well or not.
 	HooksEnded map[string]bool
+	// HooksStarted are those that were begun, but what a person has said to be left as it is.
+	HooksStarted map[string]bool
+	// open are those of whose end nothing is known.
+	open map[string]bool
 	// Outcome ends the run; nil while it is under way, or where its coordinator died.
 	Outcome *Event
 	// Failure is the last reason that was recorded.
@@ -32,7 +36,7 @@ type History struct {
 
 // Tell folds the events of a journal into a history.
 func Tell(events []Event) History {
-	h := History{Events: events, HooksEnded: map[string]bool{}}
+	h := History{Events: events, HooksEnded: map[string]bool{}, HooksStarted: map[string]bool{}, open: map[string]bool{}}
 	for i, e := range events {
 		switch e.Type {
 		case EventRun:
@@ -74,9 +78,29 @@ func (h *History) hook(e Event) {
 		h.HooksBegan = true
 		h.ChangedData = h.ChangedData || !h.Released
 	}
-	if e.State == HookSucceeded || e.State == HookFailed {
+	h.open[e.Hook] = e.State == HookStarted
+	switch e.State {
+	case HookStarted:
+		h.HooksStarted[e.Hook] = true
+	case HookSucceeded, HookFailed:
 		h.HooksEnded[e.Hook] = true
+	case HookKept:
+		h.HooksEnded[e.Hook] = true
+		delete(h.HooksStarted, e.Hook)
 	}
+}
+
+// Unsettled are the migrations, and reversals of such, that were begun and of whose end nothing is known.
+func (h History) Unsettled() []Hook {
+	var hooks []Hook
+	if h.Run != nil {
+		for _, is := range h.Run.Hooks {
+			if is.Migrates() && h.open[is.FullName()] {
+				hooks = append(hooks, is)
+			}
+		}
+	}
+	return hooks
 }
 
 // Unstable tells that a run stopped for a person at its release point, before every app had moved to the new version: a

@@ -48,6 +48,19 @@ type Hook struct {
 	OnFailure string `json:"on_failure,omitempty"`
 	// Parallel lets it run beside those neighbours that have it, too.
 	Parallel bool `json:"parallel,omitempty"`
+	// Migrate tells that it changes data in a way that must neither happen twice nor beside another migration of the group.
+	Migrate bool `json:"migrate,omitempty"`
+	// Reverses names the migration (of a pre or post hook) that an abort hook takes back; where that had not begun it
+	// does not run.
+	Reverses string `json:"reverses,omitempty"`
+}
+
+// Migrates tells that the hook is a migration, or the reversal of one.
+func (h Hook) Migrates() bool { return h.Migrate || h.Reverses != "" }
+
+// ReversedBy tells whether the hook is the migration that another takes back.
+func (h Hook) ReversedBy(other Hook) bool {
+	return h.Migrate && h.Name == other.Reverses && (h.Kind == HookPre || h.Kind == HookPost)
 }
 
 // What the failure of a hook means.

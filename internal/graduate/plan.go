@@ -110,6 +110,8 @@ type HookPlan struct {
 	Retries int `json:"retries,omitempty"`
 	// Parallel tells that it runs beside those neighbours that have it, too.
 	Parallel bool `json:"parallel,omitempty"`
+	// Migrate tells that it is a migration: it runs once, alone, and under the group's lock.
+	Migrate bool `json:"migrate,omitempty"`
 	// Warns tells that its failure is told, and the run goes on.
 	Warns bool `json:"warns,omitempty"`
 }

@@ -32,6 +32,8 @@ type Runner struct {
 	Live func(app string) []string
 	// Public tells how the proxy serves an app; may be nil.
 	Public func(app string) (graduate.Public, error)
+	// Lock waits for the lock of a group's migrations, and returns what lets it go; may be nil.
+	Lock func(ctx context.Context, group string, waits func()) (unlock func(), err error)
 	// Lines gets each line that a hook prints, besides its log; may be nil.
 	Lines func(hook, line string)
 }
@@ -44,6 +46,13 @@ func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s g
 	return n.bounded(ctx, r, h.FullName(), h, func(ctx context.Context, out io.Writer) error {
 		if err := told.write(r.HookContext(h.FullName())); err != nil {
 			return err
+		}
+		if h.Migrates() && n.Lock != nil {
+			unlock, err := n.Lock(ctx, r.Group, func() { _, _ = fmt.Fprintf(out, "waiting for another migration of %s\n", r.Group) })
+			if err != nil {
+				return err
+			}
+			defer unlock()
 		}
 		if h.HTTP != nil {
 			return n.check(ctx, r, h, s, out)

@@ -41,7 +41,11 @@ type Env struct {
 	// changedData tells that a hook or a task ran before the release point.
 	changedData bool
 	// ended are the hooks that a coordinator before this one has brought to their end.
-	ended     map[string]bool
+	ended map[string]bool
+	// begun are the hooks that were begun, by whatever coordinator.
+	begun map[string]bool
+	// unsettled are the migrations of whose end nothing is known.
+	unsettled []graduate.Hook
 	stopWatch func()
 }
 
@@ -126,11 +130,29 @@ func (e *Env) haveHooksBegun() bool {
 // Resume takes up what a coordinator of this run before this one has done.
 func (e *Env) Resume(h graduate.History) {
 	e.prepared, e.released = h.Prepared, h.Released
+	e.begun, e.unsettled = h.HooksStarted, h.Unsettled()
 	e.hooksBegan, e.changedData, e.ended = h.HooksBegan, h.ChangedData, h.HooksEnded
 }
 
 // hasEnded tells whether an earlier coordinator has brought a hook to its end.
 func (e *Env) hasEnded(hook string) bool { return e.ended[hook] }
+
+// noteBegun keeps in mind that a hook was begun.
+func (e *Env) noteBegun(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.begun == nil {
+		e.begun = map[string]bool{}
+	}
+	e.begun[name] = true
+}
+
+// hasBegun tells whether a hook was begun, by this coordinator or one before it.
+func (e *Env) hasBegun(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.begun[name]
+}
 
 func (e *Env) setHooksBegan() {
 	e.mu.Lock()

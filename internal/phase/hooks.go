@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,13 +69,17 @@ func (e *Env) Finally(ctx context.Context, r *graduate.Run, outcome string) {
 
 // hook runs one hook between its events, or says why it is left out.
 func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {
-	if why := r.Unmet(h); why != "" {
+	if why := e.leftOut(r, h); why != "" {
 		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookSkipped, Hook: h.FullName(), Message: why})
 		return nil
+	}
+	if h.Migrates() && e.hasBegun(h.FullName()) && !e.mayRepeat(h) {
+		return &graduate.StepError{Hook: h.FullName(), Log: r.Log(h.FullName()), Err: errors.New("it was begun before in this graduation, and no migration runs twice")}
 	}
 	if !h.OnlyLooks() {
 		e.setHooksBegan()
 	}
+	e.noteBegun(h.FullName())
 	err := e.step(h.FullName(), r, func() error { return e.tries(ctx, r, h, s) })
 	if err == nil || h.OnFailure != graduate.OnFailureWarn || ctx.Err() != nil { // one that was cut off has not failed
 		return err
@@ -84,6 +89,17 @@ func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s grad
 		Message: fmt.Sprintf("hook %s failed, and the graduation goes on without it (%v); its log is %s", name, errors.Unwrap(err), r.Log(name))})
 	return nil
 }
+
+// leftOut says why a hook does not run; empty where it does.
+func (e *Env) leftOut(r *graduate.Run, h graduate.Hook) string {
+	if h.Reverses != "" && !slices.ContainsFunc(r.Hooks, func(m graduate.Hook) bool { return m.ReversedBy(h) && e.hasBegun(m.FullName()) }) {
+		return h.Reverses + " had not begun"
+	}
+	return r.Unmet(h)
+}
+
+// mayRepeat tells whether a person has said that a reversal which was cut off is to be run again.
+func (e *Env) mayRepeat(h graduate.Hook) bool { return h.Reverses != "" && !e.hasEnded(h.FullName()) }
 
 // tries runs a hook until it succeeds, or has failed as often as it may.
 func (e *Env) tries(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {

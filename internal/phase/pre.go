@@ -23,6 +23,9 @@ func (p pre) Undo(ctx context.Context, r *graduate.Run) error {
 	if err := p.Hooks.Stop(ctx, r); err != nil {
 		return err
 	}
+	if len(p.unsettled) > 0 {
+		return &graduate.UnsettledError{Group: r.Group, Hook: p.unsettled[0].FullName()}
+	}
 	if !p.haveHooksBegun() {
 		return nil
 	}

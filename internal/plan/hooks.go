@@ -51,7 +51,7 @@ func (p *planner) any(is func(*role) bool) bool {
 func (p *planner) groupHooks(kind graduate.HookKind) {
 	for _, h := range p.g.HooksOf(kind) {
 		planned := graduate.HookPlan{Kind: string(kind), Name: h.Name, Where: "host", What: h.Host, Timeout: int(h.Deadline() / time.Second), Skip: p.unmet(h)}
-		planned.Parallel = h.Parallel
+		planned.Parallel, planned.Migrate = h.Parallel, h.Migrate
 		planned.Retries, planned.Warns = h.Retries, h.OnFailure == graduate.OnFailureWarn
 		if c := h.HTTP; c != nil {
 			planned.Where, planned.What, planned.Timeout = "http", oneLine(h.Role+": "+c.String()), int(c.Deadline()/time.Second)

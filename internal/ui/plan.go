@@ -276,6 +276,9 @@ func manner(h graduate.HookPlan) string {
 	if h.Retries > 0 {
 		said = append(said, fmt.Sprintf("retries: %d", h.Retries))
 	}
+	if h.Migrate {
+		said = append(said, "migration")
+	}
 	if h.Parallel {
 		said = append(said, "parallel")
 	}
