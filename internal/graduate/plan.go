@@ -104,6 +104,8 @@ type HookPlan struct {
 	What string `json:"what"`
 	// Timeout in whole seconds; 0 where the run's own bounds count.
 	Timeout int `json:"timeout_seconds,omitempty"`
+	// Moment is when an app's release tasks run: "hold", or "before" any check; empty for others.
+	Moment string `json:"moment,omitempty"`
 	// Skip says why it does not run after all; empty where it does.
 	Skip string `json:"skip,omitempty"`
 	// Retries is how often it is tried again where it fails.

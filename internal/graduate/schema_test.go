@@ -49,7 +49,7 @@ func fullPlan() *Plan {
 			Old:      &ImageFacts{ID: "sha256:bb", Created: at, Size: 1},
 			NewBytes: 7, Changes: []Change{{What: "procfile web", Before: "old", After: "new"}},
 		}},
-		Hooks:        []HookPlan{{Kind: "release-task", Name: "predeploy", Where: "portal", What: "bin/migrate", Timeout: 600, Skip: "only in staging", Retries: 3, Warns: true, Parallel: true, Migrate: true}},
+		Hooks:        []HookPlan{{Kind: "release-task", Name: "predeploy", Where: "portal", What: "bin/migrate", Timeout: 600, Skip: "only in staging", Moment: ReleaseTasksHold, Retries: 3, Warns: true, Parallel: true, Migrate: true}},
 		Differences:  []Difference{{Role: "portal", Kind: "config", Name: "DEBUG", Source: "text", Target: "absent"}},
 		Acknowledged: 2,
 		Findings: []Finding{{

@@ -23,16 +23,21 @@ func (p *planner) hooks() {
 	if !p.any((*role).moves) {
 		return
 	}
+	mode := p.g.Settings.ReleaseTaskMode()
+	if mode == graduate.ReleaseTasksBefore { // Dokku runs them when the version is staged
+		p.releaseTasks(graduate.HookPlan{Moment: mode})
+	}
 	p.groupHooks(graduate.HookPre)
-	if p.g.Settings.ReleaseTaskMode() != graduate.ReleaseTasksSkip { // before the hold or in it: after the pre hooks, before the post hooks
-		for _, r := range p.roles {
-			p.ownTasks(releaseTask, r, r.version.releaseTasks(!r.target.Deployed))
-		}
+	switch mode {
+	case graduate.ReleaseTasksHold:
+		p.releaseTasks(graduate.HookPlan{Moment: mode})
+	case graduate.ReleaseTasksSkip:
+		p.releaseTasks(graduate.HookPlan{Skip: "release-tasks is " + mode})
 	}
 	p.groupHooks(graduate.HookPost)
 	for _, r := range p.roles {
 		if r.version.postdeploy != "" {
-			p.ownTasks(postdeploy, r, []task{{"postdeploy", r.version.postdeploy}})
+			p.ownTasks(graduate.HookPlan{Kind: postdeploy}, r, []task{{"postdeploy", r.version.postdeploy}})
 		}
 	}
 	p.groupHooks(graduate.HookLive)
@@ -97,12 +102,22 @@ func (p *planner) runs(kinds ...graduate.HookKind) []graduate.Hook {
 	return hooks
 }
 
-func (p *planner) ownTasks(kind string, r *role, tasks []task) {
+// releaseTasks lists the release tasks of all apps that get another version, each like the given one.
+func (p *planner) releaseTasks(like graduate.HookPlan) {
+	like.Kind = releaseTask
+	for _, r := range p.roles {
+		p.ownTasks(like, r, r.version.releaseTasks(!r.target.Deployed))
+	}
+}
+
+// ownTasks lists tasks of an app, each like the given one.
+func (p *planner) ownTasks(like graduate.HookPlan, r *role, tasks []task) {
 	if !r.moves() {
 		return
 	}
 	for _, t := range tasks {
-		p.plan.Hooks = append(p.plan.Hooks, graduate.HookPlan{Kind: kind, Name: r.Name + "/" + t.name, Where: r.target.App, What: oneLine(t.command)})
+		like.Name, like.Where, like.What = r.Name+"/"+t.name, r.target.App, oneLine(t.command)
+		p.plan.Hooks = append(p.plan.Hooks, like)
 	}
 }
 

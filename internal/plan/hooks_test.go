@@ -28,9 +28,11 @@ func withTasks() (*graduate.Group, *inspector) {
 
 func TestHooksAndTasksInTheirOrder(t *testing.T) {
 	pre := graduate.HookPlan{Kind: "pre", Name: "backup", Where: "host", What: "backup", Timeout: 600}
-	before := graduate.HookPlan{Kind: "release-task", Name: "site/predeploy", Where: "portal", What: "bin/pre"}
-	release := graduate.HookPlan{Kind: "release-task", Name: "site/release", Where: "portal", What: "bin/release"}
-	first := graduate.HookPlan{Kind: "release-task", Name: "site/first-postdeploy", Where: "portal", What: "bin/first"}
+	task := func(name, what, moment, skip string) graduate.HookPlan {
+		return graduate.HookPlan{Kind: "release-task", Name: "site/" + name, Where: "portal", What: what, Moment: moment, Skip: skip}
+	}
+	before, release := task("predeploy", "bin/pre", "hold", ""), task("release", "bin/release", "hold", "")
+	first := task("first-postdeploy", "bin/first", "hold", "")
 	post := graduate.HookPlan{Kind: "post", Name: "migrate", Where: "portal", What: "sh -c 'a b'", Timeout: 90}
 	after := graduate.HookPlan{Kind: "postdeploy", Name: "site/postdeploy", Where: "portal", What: "bin/post --all"}
 	last := graduate.HookPlan{Kind: "finally", Name: "resume", Where: "host", What: "resume", Timeout: 600}
@@ -42,8 +44,9 @@ func TestHooksAndTasksInTheirOrder(t *testing.T) {
 	}{
 		{"hold", func(*graduate.Group, *inspector) {}, []graduate.HookPlan{pre, before, release, post, after, live, last}},
 		{"before", func(g *graduate.Group, _ *inspector) { g.Settings.ReleaseTasks = graduate.ReleaseTasksBefore },
-			[]graduate.HookPlan{pre, before, release, post, after, live, last}},
-		{"skip", func(g *graduate.Group, _ *inspector) { g.Settings.ReleaseTasks = graduate.ReleaseTasksSkip }, []graduate.HookPlan{pre, post, after, live, last}},
+			[]graduate.HookPlan{task("predeploy", "bin/pre", "before", ""), task("release", "bin/release", "before", ""), pre, post, after, live, last}},
+		{"skip", func(g *graduate.Group, _ *inspector) { g.Settings.ReleaseTasks = graduate.ReleaseTasksSkip },
+			[]graduate.HookPlan{pre, task("predeploy", "bin/pre", "", "release-tasks is skip"), task("release", "bin/release", "", "release-tasks is skip"), post, after, live, last}},
 		{"first deploy", func(_ *graduate.Group, in *inspector) {
 			in.change("portal", func(f *graduate.Facts) { f.Deployed = false })
 		},

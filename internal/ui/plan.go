@@ -270,6 +270,12 @@ func manner(h graduate.HookPlan) string {
 		return "left out: " + h.Skip
 	}
 	var said []string
+	switch h.Moment {
+	case graduate.ReleaseTasksHold:
+		said = append(said, "in the hold, once")
+	case graduate.ReleaseTasksBefore:
+		said = append(said, "before any check")
+	}
 	if h.Timeout > 0 {
 		said = append(said, "within "+minutes(h.Timeout))
 	}

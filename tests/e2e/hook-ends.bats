@@ -74,7 +74,7 @@ with_children() {
   add_hook post migrate --app portal --process migrate
   add_hook post missing --app portal --process missing
   attempt dokku graduate:plan dev prod --group "$GROUP" --format json
-  assert_equal "$(jq --raw-output '.hooks[1].what' <<<"$output")" "Procfile's migrate: /app/probe task from-migrate --print-env"
+  assert_equal "$(jq --raw-output '.hooks[] | select(.name == "migrate").what' <<<"$output")" "Procfile's migrate: /app/probe task from-migrate --print-env"
   assert_equal "$(jq --raw-output '.findings[] | select(.code == "hook-command").severity' <<<"$output")" warning
   graduate
   dokku graduate:set "$GROUP" release-tasks
@@ -84,4 +84,28 @@ with_children() {
   migrate=$(cat "$(jq --raw-output 'select(.hook == "post/migrate").log' "$EVENTS" | head -n 1)")
   assert_contains "$migrate" 'task name=from-migrate'
   assert_contains "$migrate" '^GRADUATE_PHASE=post$'
+}
+
+@test "the plan says what becomes of the apps' release tasks, and that is what happens" {
+  deploy "${DEV[0]}=$(image v4.tasks --shell --predeploy '/app/probe task predeployed' --release '/app/probe task released')"
+  add_hook pre first --app portal -- /app/probe task first
+  add_hook post stop --app portal -- /app/probe task stop --exit 9
+  planned() {
+    attempt dokku graduate:plan dev prod --group "$GROUP" --format json
+    jq --raw-output '[.hooks[] | .name + " " + (.moment // .skip // "")] | join(", ")' <<<"$output"
+  }
+  run_tasks() { event '.type == "hook" and .state == "succeeded"' | jq --raw-output .hook | tr '\n' ' '; }
+  assert_equal "$(planned)" 'first , portal/predeploy hold, portal/release hold, stop '
+  graduate
+  assert_equal "$(run_tasks)" 'pre/first portal/predeploy portal/release '
+  dokku graduate:set "$GROUP" release-tasks skip
+  assert_equal "$(planned)" 'first , portal/predeploy release-tasks is skip, portal/release release-tasks is skip, stop '
+  graduate
+  assert_equal "$(run_tasks)" 'pre/first '
+  dokku graduate:set "$GROUP" release-tasks before
+  assert_equal "$(planned)" 'portal/predeploy before, portal/release before, first , stop '
+  graduate
+  dokku graduate:set "$GROUP" release-tasks
+  assert_equal "$(run_tasks)" 'pre/first '
+  assert_contains "$(cat "$E2E_DATA/runs/$(jq --raw-output .run "$EVENTS" | head -n 1)/logs/${PROD[0]}.log")" 'task name=predeployed'
 }
