@@ -66,6 +66,8 @@ func hooksListVerb() Verb {
 				switch {
 				case row.hook.HTTP != nil:
 					runs = fmt.Sprintf("asks %s: %s", row.App, row.hook.HTTP)
+				case row.hook.Metric != nil:
+					runs = fmt.Sprintf("watches %s: %s", row.App, row.hook.Metric)
 				case row.Process != "":
 					runs = fmt.Sprintf("in %s: the process %s of the Procfile", row.App, row.Process)
 				case row.Host == "":
@@ -90,7 +92,9 @@ type hookRow struct {
 	Process string   `json:"process,omitempty"`
 	Host    string   `json:"host,omitempty"`
 	HTTP    *httpRow `json:"http,omitempty"`
-	Timeout string   `json:"timeout"`
+	// Metric is a watch; its time is the hook's time-out.
+	Metric  *metricRow `json:"metric,omitempty"`
+	Timeout string     `json:"timeout"`
 
 	Retries   int           `json:"retries,omitempty"`
 	Parallel  bool          `json:"parallel,omitempty"`
@@ -110,6 +114,11 @@ type httpRow struct {
 	Every    string `json:"every"`
 }
 
+// metricRow is a metric as programs read it.
+type metricRow struct {
+	Max5xx string `json:"max_5xx"`
+}
+
 func hookRows(g *graduate.Group) []hookRow {
 	rows := []hookRow{}
 	for _, h := range g.Hooks {
@@ -120,6 +129,9 @@ func hookRows(g *graduate.Group) []hookRow {
 		if c := h.HTTP; c != nil {
 			row.HTTP = &httpRow{c.Path, c.WantedStatus(), c.Contains, config.FormatDuration(c.Interval())}
 			row.Timeout = config.FormatDuration(c.Deadline())
+		}
+		if m := h.Metric; m != nil {
+			row.Metric, row.Timeout = &metricRow{m.Limit()}, config.FormatDuration(m.Window())
 		}
 		rows = append(rows, row)
 	}

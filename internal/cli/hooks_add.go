@@ -13,7 +13,7 @@ import (
 func hooksAddVerb() Verb {
 	return Verb{
 		Name: "hooks:add", Args: []string{"<group>", "<kind>", "<name>"},
-		Options: "(--app <role> -- <command>... | --app <role> --process <name> | --app <role> --http <path> [--status <n>] [--contains <text>] [--within <time>] [--every <time>] | --host <file>) [--timeout <time>] [--retries <n>] [--parallel] [--on-failure abort|warn] [--migrate | --reverses <name>] [--when-env <env>] [--when-changed <role>]",
+		Options: "(--app <role> -- <command>... | --app <role> --process <name> | --app <role> --http <path> [--status <n>] [--contains <text>] [--within <time>] [--every <time>] | --app <role> --max-5xx <share> [--for <time>] | --host <file>) [--timeout <time>] [--retries <n>] [--parallel] [--on-failure abort|warn] [--migrate | --reverses <name>] [--when-env <env>] [--when-changed <role>]",
 		Help:    "Add a hook: pre or post or live or abort or rollback or finally",
 		More: "pre runs before anything is started, post while every new version is up and none is live, live after the\n" +
 			"release, abort when a graduation fails before it, rollback when a release is taken back, finally at the end,\n" +
@@ -33,6 +33,8 @@ func hooksAddVerb() Verb {
 			&cli.StringFlag{Name: "contains", Usage: "with --http: a text that the answer has to have"},
 			&cli.StringFlag{Name: "within", Usage: "with --http: how long to ask until the answer is as wanted (default " + config.FormatDuration(graduate.DefaultHTTPWithin) + ")"},
 			&cli.StringFlag{Name: "every", Usage: "with --http: the time between (default " + config.FormatDuration(graduate.DefaultHTTPEvery) + ")"},
+			&cli.StringFlag{Name: "max-5xx", Usage: "fail where more than this share of the app's answers is 5xx, such as 1%; a live hook"},
+			&cli.StringFlag{Name: "for", Usage: "with --max-5xx: how long to watch (default " + config.FormatDuration(graduate.DefaultMetricFor) + ")"},
 			&cli.StringFlag{Name: "timeout", Usage: "when the hook has failed, such as 90s (default " + config.FormatDuration(graduate.DefaultHookTimeout) + ")"},
 			&cli.StringFlag{Name: "retries", Usage: "how often it is tried again where it fails, after 1s, 2s, 4s and so on"},
 			&cli.BoolFlag{Name: "parallel", Usage: "run it beside those of its neighbours that are parallel, too"},
@@ -88,6 +90,9 @@ func hookOf(c *Call) (graduate.Hook, error) {
 			Path: f.String("http"), Status: t.number("status"), Contains: f.String("contains"), Within: t.duration("within"), Every: t.duration("every"),
 		}
 	}
+	if f.IsSet("max-5xx") {
+		h.Metric = &graduate.Metric{For: t.duration("for"), Max5xx: t.percent("max-5xx")}
+	}
 	h.Timeout, h.Retries = t.duration("timeout"), t.number("retries")
 	return h, t.err
 }
@@ -95,16 +100,22 @@ func hookOf(c *Call) (graduate.Hook, error) {
 // incomplete says what is missing, or is too much, for a hook to run something.
 func incomplete(c *Call, h graduate.Hook) error {
 	fail := func(text string) error { return graduate.Errorf(graduate.Invalid, "%s", text) }
-	if c.Flags.IsSet("http") {
+	looks := c.Flags.IsSet("http") || c.Flags.IsSet("max-5xx")
+	if looks {
+		if c.Flags.IsSet("http") && c.Flags.IsSet("max-5xx") {
+			return fail("a hook has --http or --max-5xx, not both")
+		}
 		if h.Role == "" || h.Host != "" || h.Process != "" || len(h.Command) > 0 {
-			return fail("--http needs --app <role>, and has neither a command nor --process nor --host beside it")
+			return fail("--http or --max-5xx needs --app <role>, and has neither a command nor --process nor --host beside it")
 		}
-		return nil
 	}
-	for _, name := range []string{"status", "contains", "within", "every"} {
-		if c.Flags.IsSet(name) {
-			return fail("--" + name + " needs --http")
+	for _, needs := range [][2]string{{"status", "http"}, {"contains", "http"}, {"within", "http"}, {"every", "http"}, {"for", "max-5xx"}} {
+		if c.Flags.IsSet(needs[0]) && !c.Flags.IsSet(needs[1]) {
+			return fail("--" + needs[0] + " needs --" + needs[1])
 		}
+	}
+	if looks {
+		return nil
 	}
 	switch {
 	case h.Role == "" && h.Host == "" && h.Process == "":
@@ -135,6 +146,14 @@ func (t *typed) duration(name string) time.Duration {
 	var d time.Duration
 	d, t.err = positiveDuration("--"+name, text)
 	return d
+}
+
+func (t *typed) percent(name string) float64 {
+	share, ok := config.ParsePercent(t.call.Flags.String(name))
+	if !ok && t.err == nil {
+		t.err = graduate.Errorf(graduate.Invalid, "--%s must be a share such as 1%% or 0.5%%, not %q", name, t.call.Flags.String(name))
+	}
+	return share
 }
 
 func (t *typed) number(name string) int {

@@ -69,7 +69,7 @@ func TestAnHTTPCheckFromAddToExport(t *testing.T) {
 	require.JSONEq(t, `[{"kind":"live","name":"up","app":"portal","timeout":"1m","http":{"path":"/health","status":200,"contains":"ok","every":"2s"}}]`, s.ok("hooks:list", "shop", "--format", "json"))
 	require.Contains(t, s.ok("export", "shop"), "{name: up, http: {app: portal, path: /health, contains: ok, within: 1m, every: 2s}}")
 	for _, words := range [][]string{{"--http", "/"}, {"--http", "/", "--host", "smoke"}, {"--http", "/", "--app", "portal", "--", "x"}} {
-		s.fails([]string{"--http needs --app <role>, and has neither a command nor --process nor --host beside it"}, "hooks:add", append([]string{"shop", "post", "a"}, words...)...)
+		s.fails([]string{"--http or --max-5xx needs --app <role>, and has neither a command nor --process nor --host beside it"}, "hooks:add", append([]string{"shop", "post", "a"}, words...)...)
 	}
 	s.fails([]string{"--status needs --http"}, "hooks:add", "shop", "post", "a", "--host", "smoke", "--status", "200")
 	s.fails([]string{"hook post/a: an HTTP check has within, and no timeout"}, "hooks:add", "shop", "post", "a", "--app", "portal", "--http", "/", "--timeout", "5s")
@@ -84,6 +84,17 @@ func TestAMigrationFromAddToExport(t *testing.T) {
 	s.fails([]string{`hook abort/undo: reverses names "migrate", and there is no pre or post hook of that name with migrate: true`}, "hooks:remove", "shop", "post", "migrate")
 	s.fails([]string{`--migration must be undo or keep, not "drop"`}, "recover", "shop", "--migration", "drop")
 	s.fails([]string{"--migration needs the group whose migration it is: dokku graduate:recover <group> --migration keep"}, "recover", "--migration", "keep")
+}
+
+func TestAMetricFromAddToExport(t *testing.T) {
+	s := shopServer(t)
+	s.ok("hooks:add", "shop", "live", "errors", "--app", "portal", "--max-5xx", "0.5%", "--for", "1m")
+	require.Contains(t, s.ok("hooks:list", "shop"), "live  errors  1m       watches portal: at most 0.5% 5xx\n")
+	require.JSONEq(t, `[{"kind":"live","name":"errors","app":"portal","timeout":"1m","metric":{"max_5xx":"0.5%"}}]`, s.ok("hooks:list", "shop", "--format", "json"))
+	require.Contains(t, s.ok("export", "shop"), "{name: errors, metric: {app: portal, for: 1m, max_5xx: 0.5%}}")
+	s.fails([]string{`--max-5xx must be a share such as 1% or 0.5%, not "few"`}, "hooks:add", "shop", "live", "a", "--app", "portal", "--max-5xx", "few")
+	s.fails([]string{"--for needs --max-5xx"}, "hooks:add", "shop", "live", "a", "--app", "portal", "--for", "5s", "--", "x")
+	s.fails([]string{"a hook has --http or --max-5xx, not both"}, "hooks:add", "shop", "live", "a", "--app", "portal", "--max-5xx", "1%", "--http", "/")
 }
 
 func TestHooksRefuse(t *testing.T) {

@@ -98,7 +98,7 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
 			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback, finally`,
-			`line 8: unknown field "colour" in a hook; it may have name, app, run, process, host, http, timeout, retries, parallel, migrate, reverses, on_failure, when`,
+			`line 8: unknown field "colour" in a hook; it may have name, app, run, process, host, http, metric, timeout, retries, parallel, migrate, reverses, on_failure, when`,
 		}},
 		{"duplicate keys", head + "apps:\n  a: {dev: x}\n  b: {dev: y,\n      dev: z}\n  a: {}\ngroup: two\n", []string{
 			"line 7: dev appears twice in apps.b (first on line 6)",
@@ -157,6 +157,15 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			"line 6: hook post/a has both run and process; it is one or the other",
 			"line 7: hook post/b has both app or run and host; it is one or the other",
 			`line 8: hook post/c: "a b" is no name of a process in a Procfile`,
+		}},
+		{"a metric", head + "apps: {x: {dev: y}}\nhooks:\n  live:\n    - {name: a, metric: {app: z, for: 25h, max_5xx: 1}}\n    - {name: b, metric: {app: x}}\n    - {name: c, metric: {app: x, max_5xx: 1%}, retries: 2}\n" +
+			"  post:\n    - {name: d, metric: {app: x, max_5xx: 0.5%}}\n", []string{
+			"line 7: hooks.live[0].metric.max_5xx must be a share such as 1% or 0.5%",
+			`line 7: hook live/a: role "z" does not exist; the group has x`,
+			"line 7: hook live/a: for must be between 1s and 24h, not 25h",
+			"line 8: hooks.live[1].metric needs max_5xx, such as 1%",
+			"line 9: hook live/c: a metric watches once, for its time; it has neither timeout nor retries",
+			"line 11: hook post/d: only what is live answers; a metric is a live hook",
 		}},
 		{"a migration", head + "hooks:\n  post:\n    - {name: a, host: a, migrate: true, retries: 1, parallel: true, on_failure: warn}\n    - {name: b, host: b, reverses: a}\n" +
 			"  live:\n    - {name: c, host: c, migrate: true}\n  abort:\n    - {name: d, host: d, reverses: b}\n    - {name: e, host: e, reverses: a}\n", []string{

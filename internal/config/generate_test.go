@@ -84,6 +84,9 @@ func anyHooks(t *rapid.T, g *graduate.Group) []graduate.Hook {
 			checks := kind == graduate.HookPost || kind == graduate.HookLive || kind == graduate.HookRollback
 			if len(g.Roles) > 0 && checks && rapid.IntRange(0, 3).Draw(t, "check") == 0 {
 				h.Role, h.HTTP, h.Timeout = rapid.SampledFrom(RoleNames(g)).Draw(t, "role"), anyCheck(t), 0
+			} else if len(g.Roles) > 0 && kind == graduate.HookLive && rapid.IntRange(0, 3).Draw(t, "metric") == 0 {
+				h.Role, h.Timeout, h.Retries = rapid.SampledFrom(RoleNames(g)).Draw(t, "role"), 0, 0
+				h.Metric = &graduate.Metric{For: anyTimeout().Draw(t, "for"), Max5xx: rapid.SampledFrom([]float64{0, 0.25, 1, 99.999}).Draw(t, "max 5xx")}
 			} else if len(g.Roles) > 0 && rapid.Bool().Draw(t, "container") {
 				h.Role = rapid.SampledFrom(RoleNames(g)).Draw(t, "role")
 				if rapid.Bool().Draw(t, "of the Procfile") {

@@ -35,6 +35,7 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 		{"process", func(path string, node *yaml.Node) { h.Process = d.text(path, node) }},
 		{"host", func(path string, node *yaml.Node) { h.Host = d.text(path, node) }},
 		{"http", func(path string, node *yaml.Node) { h.HTTP = d.http(path, node, &h) }},
+		{"metric", func(path string, node *yaml.Node) { h.Metric = d.metric(path, node, &h) }},
 		{"timeout", func(path string, node *yaml.Node) { h.Timeout = d.duration(path, node) }},
 		{"retries", func(path string, node *yaml.Node) { h.Retries = d.count(path, node) }},
 		{"parallel", func(path string, node *yaml.Node) { h.Parallel = d.truth(path, node) }},
@@ -113,8 +114,8 @@ func (v *validator) migration(path, what string, h graduate.Hook) {
 	if h.OnFailure == graduate.OnFailureWarn {
 		v.add(path+"/on_failure", "%s: a release does not go on without its migration; on_failure cannot be %s", what, graduate.OnFailureWarn)
 	}
-	if h.HTTP != nil {
-		v.add(path, "%s: an HTTP check migrates nothing", what)
+	if h.OnlyLooks() {
+		v.add(path, "%s: what only looks migrates nothing", what)
 	}
 }
 
@@ -157,6 +158,8 @@ func (v *validator) hookBody(path, what string, h graduate.Hook) {
 	switch {
 	case h.HTTP != nil:
 		v.check(path, what, h)
+	case h.Metric != nil:
+		v.metric(path, what, h)
 	case h.Host == "" && h.Role == "":
 		v.add(path, "%s needs app and run, app and process, host, or http", what)
 	case h.Host != "" && (h.Role != "" || h.Process != "" || len(h.Command) > 0):
@@ -259,6 +262,8 @@ func hookNode(h graduate.Hook) *yaml.Node {
 	node := flow(text("name"), text(h.Name))
 	if h.HTTP != nil {
 		node.Content = append(node.Content, text("http"), httpNode(h))
+	} else if h.Metric != nil {
+		node.Content = append(node.Content, text("metric"), metricNode(h))
 	} else if h.Host != "" {
 		node.Content = append(node.Content, text("host"), text(h.Host))
 	} else {

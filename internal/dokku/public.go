@@ -14,6 +14,7 @@ var (
 	serverBlock  = regexp.MustCompile(`(?m)^[ \t]*server[ \t]*\{`)
 	listenLine   = regexp.MustCompile(`(?m)^[ \t]*listen[ \t]+([^;]+);`)
 	nameLine     = regexp.MustCompile(`(?m)^[ \t]*server_name[ \t]+([^;]+);`)
+	accessLine   = regexp.MustCompile(`(?m)^[ \t]*access_log[ \t]+(/[^\s;]+)`)
 	plainName    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 	loopback     = "127.0.0.1"
 	standardPort = map[string]string{"http": "80", "https": "443"}
@@ -73,5 +74,9 @@ func served(block string) *graduate.Public {
 	if port != standardPort[scheme] {
 		url = scheme + "://" + net.JoinHostPort(name, port)
 	}
-	return &graduate.Public{URL: url, Dial: net.JoinHostPort(host, port)}
+	p := &graduate.Public{URL: url, Dial: net.JoinHostPort(host, port)}
+	if line := accessLine.FindStringSubmatch(block); line != nil {
+		p.AccessLog = line[1]
+	}
+	return p
 }

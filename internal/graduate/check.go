@@ -52,4 +52,6 @@ func (c HTTPCheck) String() string {
 type Public struct {
 	// URL is the app's first address, Dial the HOST:PORT at which this machine's proxy listens for it.
 	URL, Dial string
+	// AccessLog is the file with a line for each answer; empty where there is none.
+	AccessLog string
 }

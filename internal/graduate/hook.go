@@ -38,6 +38,8 @@ type Hook struct {
 	Host string `json:"host,omitempty"`
 	// HTTP makes an HTTP check of the role's app.
 	HTTP *HTTPCheck `json:"http,omitempty"`
+	// Metric makes a watch over the answers of the role's app.
+	Metric *Metric `json:"metric,omitempty"`
 	// Timeout ends the hook; zero means DefaultHookTimeout.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// When says in which graduations it runs; the zero value stands for all of them.
@@ -102,8 +104,11 @@ const DefaultHookTimeout = 10 * time.Minute
 
 // Deadline is the hook's time-out, one try's, with the default filled in.
 func (h Hook) Deadline() time.Duration {
-	if h.HTTP != nil {
+	switch {
+	case h.HTTP != nil:
 		return h.HTTP.Deadline() + checkGrace
+	case h.Metric != nil:
+		return h.Metric.Window() + checkGrace
 	}
 	return cmp.Or(h.Timeout, DefaultHookTimeout)
 }
@@ -133,7 +138,7 @@ func (h Hook) Longest() time.Duration {
 }
 
 // OnlyLooks tells that the hook changes nothing: there is nothing to undo after it.
-func (h Hook) OnlyLooks() bool { return h.HTTP != nil }
+func (h Hook) OnlyLooks() bool { return h.HTTP != nil || h.Metric != nil }
 
 // FullName is what a hook is called in events and logs: KIND/NAME.
 func (h Hook) FullName() string { return string(h.Kind) + "/" + h.Name }

@@ -98,9 +98,9 @@ type HookPlan struct {
 	// Kind is the hook's kind; the apps' own tasks come as "release-task" and "postdeploy".
 	Kind string `json:"kind"`
 	Name string `json:"name"`
-	// Where is "host", "http" for a request, or the target app in whose new image it runs.
+	// Where is "host", "http" for a request, "log" for a metric, or the target app in whose new image it runs.
 	Where string `json:"where"`
-	// What is the command, the script's name, or what is asked for.
+	// What is the command, the script's name, or what is asked for or watched.
 	What string `json:"what"`
 	// Timeout in whole seconds; 0 where the run's own bounds count.
 	Timeout int `json:"timeout_seconds,omitempty"`

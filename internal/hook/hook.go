@@ -54,8 +54,11 @@ func (n *Runner) Hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s g
 			}
 			defer unlock()
 		}
-		if h.HTTP != nil {
+		switch {
+		case h.HTTP != nil:
 			return n.check(ctx, r, h, s, out)
+		case h.Metric != nil:
+			return n.watch(ctx, r, h, out)
 		}
 		if h.Host != "" {
 			return n.host(ctx, r, h, told.environment(r.HookContext(h.FullName())), out)

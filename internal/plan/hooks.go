@@ -60,6 +60,8 @@ func (p *planner) groupHooks(kind graduate.HookKind) {
 		planned.Retries, planned.Warns = h.Retries, h.OnFailure == graduate.OnFailureWarn
 		if c := h.HTTP; c != nil {
 			planned.Where, planned.What, planned.Timeout = "http", oneLine(h.Role+": "+c.String()), int(c.Deadline()/time.Second)
+		} else if m := h.Metric; m != nil {
+			planned.Where, planned.What, planned.Timeout = "log", oneLine(h.Role+": "+m.String()), int(m.Window()/time.Second)
 		} else if h.Host == "" {
 			planned.What = oneLine(shellquote.Join(h.Command...))
 			if r := p.role(h.Role); r != nil {
@@ -180,7 +182,7 @@ func (p *planner) findInCommands(ctx context.Context) error {
 func (p *planner) imageFor(h graduate.Hook) string {
 	r := p.role(h.Role)
 	switch {
-	case h.Host != "" || h.HTTP != nil || len(h.Command) == 0 || r == nil:
+	case h.Host != "" || h.OnlyLooks() || len(h.Command) == 0 || r == nil:
 		return ""
 	case r.moves():
 		return r.source.Image

@@ -258,10 +258,14 @@ func (t *planText) hooks() {
 
 // where says where a hook runs.
 func where(place string) string {
-	if place == "http" {
+	switch place {
+	case "http":
 		return "by HTTP"
+	case "log":
+		return "in nginx's log"
+	default:
+		return "in " + place
 	}
-	return "in " + place
 }
 
 // manner says how a hook runs, or why it does not.

@@ -48,3 +48,28 @@ END
   assert_contains "$(dokku graduate:apply <<<"$exported")" unchanged
   apply_hooks </dev/null
 }
+
+@test "a metric in live watches the answers of an app, and too many 5xx take the release back" {
+  mkdir -p "$DOKKU_ROOT/${PROD[0]}/nginx.conf.d"
+  echo 'location /broken { return 503; }' >"$DOKKU_ROOT/${PROD[0]}/nginx.conf.d/broken.conf"
+  dokku proxy:build-config "${PROD[0]}" >/dev/null
+  add_hook live errors --app portal --max-5xx 10% --for 4s
+  attempt dokku graduate:plan dev prod --group "$GROUP" --format json
+  assert_equal "$(jq --compact-output '.hooks[0] | [.where, .what, .timeout_seconds]' <<<"$output")" '["log","portal: at most 10% 5xx",4]'
+  knock() { curl --silent --output /dev/null --header "Host: ${PROD[0]}.$E2E_DOMAIN" "http://127.0.0.1:$E2E_HTTP_PORT$1"; }
+  watched() { # watched BAD: a graduation of which 8 answers are good and so many are 5xx while it is watched
+    graduate_in_background --only portal
+    wait_for_event '"hook":"live/errors"' 90
+    for _ in 1 2 3 4 5 6 7 8; do knock /; done
+    for ((n = 0; n < $1; n++)); do knock /broken; done
+    finish_graduation
+  }
+  watched 2
+  assert_exit 3
+  assert_one_error_line "hook live/errors: 2 of 10 answers of ${PROD[0]} within 4s were 5xx .20%., and 10% are let pass"
+  assert_serves v1 "${PROD[0]}"
+  watched 0
+  assert_exit 0
+  assert_contains "$(hook_log live/errors)" '^0 of 8 answers of '
+  assert_serves v2 "${PROD[0]}"
+}
