@@ -48,7 +48,7 @@ func (s revert) mayRevert(ctx context.Context, r *graduate.Run) error {
 		return errors.New("a rollback is not taken back by itself")
 	case !earlier:
 		return errors.New("there is no earlier set to go back to")
-	case r.Settings.Reversible, slices.ContainsFunc(r.HooksOf(graduate.HookRollback), func(h graduate.Hook) bool { return r.Unmet(h) == "" }):
+	case r.Settings.Reversible, slices.ContainsFunc(r.HooksOf(graduate.HookRollback), func(h graduate.Hook) bool { return undoes(r, h) }):
 		return nil
 	}
 	migrated, err := s.haveDataChanged(ctx, r)
@@ -59,6 +59,12 @@ func (s revert) mayRevert(ctx context.Context, r *graduate.Run) error {
 		return errors.New("it is not taken back by itself: hooks or release tasks have run before it, and no rollback hook undoes them")
 	}
 	return nil
+}
+
+// undoes tells whether a rollback hook can be relied on to undo what the release did to data: one that only looks undoes
+// nothing, and one whose failure only warns lets the old version go live on what was not undone.
+func undoes(r *graduate.Run, h graduate.Hook) bool {
+	return r.Unmet(h) == "" && !h.OnlyLooks() && h.OnFailure != graduate.OnFailureWarn
 }
 
 // haveDataChanged tells whether something ran before the release point that may have changed data.

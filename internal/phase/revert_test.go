@@ -23,6 +23,10 @@ func TestWhichReleasesAreTakenBack(t *testing.T) {
 		{"nothing ran that may have changed data", nil, func(*story) {}, true, ""},
 		{"a post hook ran", []graduate.Hook{post}, func(*story) {}, false, "no rollback hook undoes them"},
 		{"a rollback hook undoes it", []graduate.Hook{post, rollbackHook}, func(*story) {}, true, ""},
+		{"a rollback hook that only looks undoes nothing", []graduate.Hook{post, {Kind: graduate.HookRollback, Name: "smoke", HTTP: &graduate.HTTPCheck{Path: "/"}}}, func(*story) {}, false, "no rollback hook undoes them"},
+		{"a rollback hook that only warns may not undo it", []graduate.Hook{post, {Kind: graduate.HookRollback, Name: "undo", OnFailure: graduate.OnFailureWarn}}, func(*story) {}, false, "no rollback hook undoes them"},
+		{"a rollback hook for another environment", []graduate.Hook{post, {Kind: graduate.HookRollback, Name: "undo", When: graduate.When{Env: "dev"}}}, func(*story) {}, false, "no rollback hook undoes them"},
+		{"one of two undoes it", []graduate.Hook{post, {Kind: graduate.HookRollback, Name: "smoke", HTTP: &graduate.HTTPCheck{Path: "/"}}, rollbackHook}, func(*story) {}, true, ""},
 		{"the group says that it is reversible", []graduate.Hook{post}, func(s *story) { s.run.Settings.Reversible = true }, true, ""},
 		{"a release task ran in the hold", nil, func(s *story) { s.Platform.Tasks["ws release"] = []graduate.Task{{Name: "release"}} }, false, "no rollback hook"},
 		{"a release task ran before", nil, func(s *story) {
