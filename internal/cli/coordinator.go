@@ -103,7 +103,7 @@ func (c *coordinator) environment() *phase.Env {
 		Barrier:  barrier,
 		Hooks: &hook.Runner{
 			Containers: c.host, HostHook: config.CheckHostHook, Live: c.host.LiveAddresses, Public: c.host.Public,
-			Lock: c.host.LockMigrations, Lines: c.screen.Line,
+			Lock: c.host.LockMigrations, End: dokku.EndProcesses, Lines: c.screen.Line,
 		},
 		Emit: emit,
 		Fail: c.fail,

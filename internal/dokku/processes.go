@@ -30,6 +30,18 @@ func killProcesses(ctx context.Context, r *graduate.Run) error {
 	return f.kill(ctx)
 }
 
+// EndProcesses ends everything that has all of some variables in its environment, in whatever process group it is, and
+// returns when it has ended.
+func EndProcesses(ctx context.Context, variables ...string) error {
+	f := frozen{}
+	f.freezeAll(func() map[int]string {
+		return startedWhere(func(pid int) bool { return hasVariables(pid, variables...) })
+	})
+	ctx, cancel := context.WithTimeout(ctx, spareTime)
+	defer cancel()
+	return f.kill(ctx)
+}
+
 // processesWith lists the processes that have one of some variables in their environment. Those of root, such as
 // Dokku's health checker, cannot be read; they end by themselves, with the container that they ask.
 func processesWith(variables ...string) []int {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,6 +86,28 @@ func TestWhatADeadCoordinatorHasLeftIsKilled(t *testing.T) {
 	require.ErrorContains(t, all[0].Wait(), "killed")
 	require.ErrorContains(t, all[1].Wait(), "killed")
 	require.Equal(t, []int{all[2].Process.Pid}, processesWith(EnvID+"=01jother"))
+}
+
+// What `timeout` and `setsid` start is in no process group of who has started them.
+func TestProcessesAreEndedInWhateverGroupTheyAre(t *testing.T) {
+	mark := "GRADUATE_CONTEXT=" + filepath.Join(t.TempDir(), "post", "backup.json")
+	own := exec.Command("sh", "-c", "setsid sleep 600 & timeout 600 sleep 600 & sleep 600 & echo up; wait")
+	own.Env = []string{"PATH=" + os.Getenv("PATH"), EnvID + "=01j", mark}
+	out, err := own.StdoutPipe()
+	require.NoError(t, err)
+	other := exec.Command("sleep", "600")
+	other.Env = []string{EnvID + "=01j", mark + ".other"}
+	for _, cmd := range []*exec.Cmd{own, other} {
+		require.NoError(t, cmd.Start())
+		defer cmd.Process.Kill()
+	}
+	_, err = out.Read(make([]byte, 3))
+	require.NoError(t, err)
+	require.NoError(t, EndProcesses(t.Context(), EnvID+"=01j", mark))
+	rest, _ := io.ReadAll(out) // it ends when all of them have
+	require.Empty(t, rest)
+	require.ErrorContains(t, own.Wait(), "killed")
+	require.Equal(t, []int{other.Process.Pid}, processesWith(mark+".other"), "a hook beside it goes on")
 }
 
 func TestDrifted(t *testing.T) {

@@ -34,6 +34,8 @@ type Runner struct {
 	Public func(app string) (graduate.Public, error)
 	// Lock waits for the lock of a group's migrations, and returns what lets it go; may be nil.
 	Lock func(ctx context.Context, group string, waits func()) (unlock func(), err error)
+	// End ends every process that has all of some variables in its environment, and returns when it has ended; may be nil.
+	End func(ctx context.Context, variables ...string) error
 	// Lines gets each line that a hook prints, besides its log; may be nil.
 	Lines func(hook, line string)
 }
@@ -163,8 +165,15 @@ func (n *Runner) host(ctx context.Context, r *graduate.Run, h graduate.Hook, var
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // the script itself ended well
 	}
-	// Children that the script has left in the background end with it.
+	// Children that the script has left in the background end with it: those of its process group, and those that are in
+	// one of their own, such as all that `timeout` or `setsid` starts. No other hook has the same context.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if n.End == nil {
+		return err
+	}
+	if left := n.End(context.WithoutCancel(ctx), "GRADUATE_ID="+r.ID, "GRADUATE_CONTEXT="+r.HookContext(h.FullName())); left != nil {
+		_, _ = fmt.Fprintf(out, " !     not all that it has started could be ended: %v\n", left)
+	}
 	return err
 }
 

@@ -219,6 +219,25 @@ func TestWhatAHookLeavesInTheBackgroundEndsWithIt(t *testing.T) {
 	ended()
 }
 
+// However it ends: what is in a process group of its own is known by the hook's own variables.
+func TestWhatAHostHookHasStartedElsewhereIsEnded(t *testing.T) {
+	f := newFixture(t)
+	var ended [][]string
+	f.End = func(ctx context.Context, variables ...string) error {
+		ended = append(ended, variables)
+		return errors.Join(ctx.Err(), errors.New("process 7 does not end"))
+	}
+	mine := []string{"GRADUATE_ID=01j", "GRADUATE_CONTEXT=" + f.run.HookContext("post/smoke")}
+	require.NoError(t, f.start(f.script("exit 0")))
+	require.Equal(t, " !     not all that it has started could be ended: process 7 does not end\n", f.log())
+	h := f.script("sleep 600")
+	h.Timeout = 100 * time.Millisecond
+	require.EqualError(t, f.start(h), "it did not end within its time-out of 100ms")
+	require.Equal(t, [][]string{mine, mine}, ended)
+	require.NoError(t, f.start(graduate.Hook{Kind: graduate.HookPost, Name: "migrate", Role: "portal", Command: []string{"true"}}))
+	require.Len(t, ended, 2, "what runs in a container is removed with it")
+}
+
 func TestOutputIsLoggedAndShownByLines(t *testing.T) {
 	f := newFixture(t)
 	err := f.start(f.script(`echo one; echo two >&2; printf 'three\r\n'; printf '100%%\n\n'; printf 'no end'`))

@@ -67,6 +67,29 @@ with_children() {
   assert_nothing_left "${PROD[@]}"
 }
 
+@test "what a host hook has started is gone with it, in whatever process group it is" {
+  x=$(exchange)
+  hook=$(host_hook groups <<END
+#!/bin/bash
+echo try >>$x/tries
+pgrep --full -- "task $(marker '')" >>$x/left
+setsid bash -c 'sleep 600; : task $(marker session)' &
+timeout 600 bash -c 'sleep 600; : task $(marker timeout)' &
+[ "\$(wc -l <$x/tries)" -lt 3 ] || exit 0
+wait
+END
+  )
+  add_hook post groups --host "$hook" --timeout 3s --retries 2
+  add_hook post after --app portal -- /app/probe task after --exit 9
+  graduate
+  assert_exit 2
+  assert_one_error_line 'post/after'
+  assert_equal "$(wc -l <"$x/tries")" 3 'tries'
+  assert_equal "$(cat "$x/left")" '' 'processes that the next try has found'
+  assert_gone "$(marker '')"
+  assert_nothing_left "${PROD[@]}"
+}
+
 @test "a container hook may be a process of the new version's Procfile" {
   deploy "${DEV[0]}=$(image v3.procfile --shell --release '/app/probe task from-release' --process 'migrate=/app/probe task from-migrate --print-env')"
   dokku graduate:set "$GROUP" release-tasks skip
