@@ -1,7 +1,5 @@
 package graduate
 
-import "strings"
-
 // History is what a journal tells of a run.
 type History struct {
 	// Run is the run as it was decided.
@@ -18,12 +16,17 @@ type History struct {
 	HooksBegan bool
 	// ChangedData tells that one was begun before the release record.
 	ChangedData bool
-	// HooksEnded are the hooks and tasks that came to an end, well or not.
-	HooksEnded map[string]bool
+	// HooksEnded are the hooks and tasks that came to an end, well or not; HooksPassed those of them behind which the run
+	// went on: they succeeded, or only warn.
+	HooksEnded, HooksPassed map[string]bool
 	// HooksStarted are those that were begun, but what a person has said to be left as it is.
 	HooksStarted map[string]bool
 	// open are those of whose end nothing is known.
 	open map[string]bool
+	// FinallyTold are the finally hooks that came to an end, with the outcome that each was told last.
+	FinallyTold map[string]string
+	// telling are the outcomes that the finally hooks were begun with.
+	telling map[string]string
 	// Outcome ends the run; nil while it is under way, or where its coordinator died.
 	Outcome *Event
 	// Failure is the last reason that was recorded.
@@ -36,7 +39,10 @@ type History struct {
 
 // Tell folds the events of a journal into a history.
 func Tell(events []Event) History {
-	h := History{Events: events, HooksEnded: map[string]bool{}, HooksStarted: map[string]bool{}, open: map[string]bool{}}
+	h := History{
+		Events: events, HooksEnded: map[string]bool{}, HooksPassed: map[string]bool{}, HooksStarted: map[string]bool{}, open: map[string]bool{},
+		FinallyTold: map[string]string{}, telling: map[string]string{},
+	}
 	for i, e := range events {
 		switch e.Type {
 		case EventRun:
@@ -64,17 +70,21 @@ func Tell(events []Event) History {
 	return h
 }
 
-// hook folds in what happened to a hook.
+// hook folds in what happened to a hook or a task. A task's name begins with its role's, which may be that of a kind: so
+// the kind is that of the hook of this name, where the run has one.
 func (h *History) hook(e Event) {
-	if e.State == HookSkipped {
+	var is Hook
+	if h.Run != nil {
+		is, _ = h.Run.hook(e.Hook)
+	}
+	switch {
+	case e.State == HookSkipped:
+		return
+	case is.Kind == HookFinally: // there is nothing to undo after it
+		h.finally(e)
 		return
 	}
-	looks := false
-	if h.Run != nil {
-		is, _ := h.Run.hook(e.Hook)
-		looks = is.OnlyLooks()
-	}
-	if !looks && !strings.HasPrefix(e.Hook, string(HookFinally)+"/") {
+	if !is.OnlyLooks() {
 		h.HooksBegan = true
 		h.ChangedData = h.ChangedData || !h.Released
 	}
@@ -84,9 +94,20 @@ func (h *History) hook(e Event) {
 		h.HooksStarted[e.Hook] = true
 	case HookSucceeded, HookFailed:
 		h.HooksEnded[e.Hook] = true
+		h.HooksPassed[e.Hook] = e.State == HookSucceeded || is.OnFailure == OnFailureWarn
 	case HookKept:
 		h.HooksEnded[e.Hook] = true
 		delete(h.HooksStarted, e.Hook)
+	}
+}
+
+// finally folds in what happened to a finally hook.
+func (h *History) finally(e Event) {
+	switch e.State {
+	case HookStarted:
+		h.telling[e.Hook] = e.Message
+	case HookSucceeded, HookFailed:
+		h.FinallyTold[e.Hook] = h.telling[e.Hook]
 	}
 }
 

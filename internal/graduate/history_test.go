@@ -91,3 +91,13 @@ func TestWhatAJournalTells(t *testing.T) {
 	require.Equal(t, events, h.Events)
 	require.False(t, Tell(events[:2]).HooksBegan)
 }
+
+// A role may be called as a kind is: what its tasks did is no hook's.
+func TestATaskOfARoleThatIsCalledAsAKindIsNoHookOfIt(t *testing.T) {
+	task := Event{Type: EventHook, Hook: "finally/release", State: HookStarted}
+	h := Tell([]Event{{Type: EventRun, Plan: &Run{Hooks: []Hook{{Kind: HookFinally, Name: "tell"}}}}, task})
+	require.True(t, h.HooksBegan)
+	require.True(t, h.ChangedData)
+	h = Tell([]Event{{Type: EventRun, Plan: &Run{Hooks: []Hook{{Kind: HookFinally, Name: "release"}}}}, task})
+	require.False(t, h.HooksBegan)
+}

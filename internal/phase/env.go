@@ -40,8 +40,10 @@ type Env struct {
 	hooksBegan bool
 	// changedData tells that a hook or a task ran before the release point.
 	changedData bool
-	// ended are the hooks that a coordinator before this one has brought to their end.
-	ended map[string]bool
+	// ended are the hooks that a coordinator before this one has brought to their end, passed those of them behind which
+	// the run went on, finallyTold the finally hooks with the outcome that each was told.
+	ended, passed map[string]bool
+	finallyTold   map[string]string
 	// begun are the hooks that were begun, by whatever coordinator.
 	begun map[string]bool
 	// unsettled are the migrations of whose end nothing is known.
@@ -131,11 +133,22 @@ func (e *Env) haveHooksBegun() bool {
 func (e *Env) Resume(h graduate.History) {
 	e.prepared, e.released = h.Prepared, h.Released
 	e.begun, e.unsettled = h.HooksStarted, h.Unsettled()
-	e.hooksBegan, e.changedData, e.ended = h.HooksBegan, h.ChangedData, h.HooksEnded
+	e.hooksBegan, e.changedData = h.HooksBegan, h.ChangedData
+	e.ended, e.passed, e.finallyTold = h.HooksEnded, h.HooksPassed, h.FinallyTold
 }
 
-// hasEnded tells whether an earlier coordinator has brought a hook to its end.
-func (e *Env) hasEnded(hook string) bool { return e.ended[hook] }
+// isDone tells whether an earlier coordinator has done what a hook is there for. A finally hook is there for one outcome:
+// a run that needed a person, and has ended since, has ended anew.
+func (e *Env) isDone(h graduate.Hook, s graduate.Situation) bool {
+	switch told, ended := e.finallyTold[h.FullName()]; h.Kind {
+	case graduate.HookFinally:
+		return ended && told == s.Outcome
+	case graduate.HookLive: // before the release no recovery goes forward
+		return e.passed[h.FullName()]
+	default:
+		return e.ended[h.FullName()]
+	}
+}
 
 // noteBegun keeps in mind that a hook was begun.
 func (e *Env) noteBegun(name string) {

@@ -61,13 +61,15 @@ func TestWhatWasRefusedHasNoFinally(t *testing.T) {
 
 // A coordinator that dies among the finally hooks: the next one goes on with them, and runs no abort hook for their sake.
 func TestFinallyHooksOfADeadCoordinator(t *testing.T) {
+	run := &graduate.Run{Hooks: []graduate.Hook{{Kind: graduate.HookFinally, Name: "resume"}, {Kind: graduate.HookFinally, Name: "tell"}}}
 	history := graduate.Tell([]graduate.Event{
+		{Type: graduate.EventRun, Plan: run},
 		{Type: graduate.EventState, State: string(graduate.Prepare)},
 		{Type: graduate.EventState, State: string(graduate.Stage)},
 		{Type: graduate.EventState, State: string(graduate.Aborting)},
-		{Type: graduate.EventHook, Hook: "finally/resume", State: graduate.HookStarted},
+		{Type: graduate.EventHook, Hook: "finally/resume", State: graduate.HookStarted, Message: "aborted"},
 		{Type: graduate.EventHook, Hook: "finally/resume", State: graduate.HookSucceeded},
-		{Type: graduate.EventHook, Hook: "finally/tell", State: graduate.HookStarted},
+		{Type: graduate.EventHook, Hook: "finally/tell", State: graduate.HookStarted, Message: "aborted"},
 	})
 	require.False(t, history.HooksBegan)
 	require.False(t, history.ChangedData)
@@ -81,4 +83,38 @@ func TestFinallyHooksOfADeadCoordinator(t *testing.T) {
 		s.order("restore", "hook finally/tell")
 		s.never("hook abort", "hook finally/resume")
 	})
+}
+
+// A run that needed a person has told its finally hooks so; when it has ended otherwise they are told that, once.
+func TestFinallyHooksAreToldHowARunHasEndedAtLast(t *testing.T) {
+	run := &graduate.Run{Hooks: []graduate.Hook{{Kind: graduate.HookFinally, Name: "resume"}, {Kind: graduate.HookFinally, Name: "tell"}}}
+	events := []graduate.Event{
+		{Type: graduate.EventRun, Plan: run},
+		{Type: graduate.EventState, State: string(graduate.Stage)},
+		{Type: graduate.EventState, State: string(graduate.Aborting)},
+		{Type: graduate.EventHook, Hook: "finally/resume", State: graduate.HookStarted, Message: "needs-person"},
+		{Type: graduate.EventHook, Hook: "finally/resume", State: graduate.HookSucceeded},
+		{Type: graduate.EventOutcome, State: graduate.OutcomeNeedsPerson},
+		{Type: graduate.EventState, State: string(graduate.Aborting)},
+		{Type: graduate.EventHook, Hook: "finally/tell", State: graduate.HookStarted, Message: "aborted"},
+		{Type: graduate.EventHook, Hook: "finally/tell", State: graduate.HookFailed},
+	}
+	for _, c := range []struct {
+		outcome string
+		runs    []string
+		never   []string
+	}{
+		{"aborted", []string{"hook finally/resume"}, []string{"hook finally/tell"}},
+		{"needs-person", []string{"hook finally/tell"}, []string{"hook finally/resume"}},
+	} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			s := newStory(t, dir)
+			finally(s)
+			s.env.Resume(graduate.Tell(events))
+			s.env.Finally(s.ctx, s.run, c.outcome)
+			s.order(c.runs...)
+			s.never(c.never...)
+		})
+	}
 }

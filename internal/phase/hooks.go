@@ -11,11 +11,16 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
-// hooks runs the hooks of one kind in their order, until one fails. Of those that run side by side all are awaited.
+// hooks runs the hooks of one kind in their order, until one fails. Of those that run side by side all are awaited. A
+// live hook that an earlier coordinator has brought to a good end is not run again.
 func (e *Env) hooks(ctx context.Context, r *graduate.Run, kind graduate.HookKind) error {
 	for _, batch := range graduate.Batches(r.HooksOf(kind)) {
 		err := sideBySide(batch, func(h graduate.Hook) error {
-			return e.hook(ctx, r, h, graduate.Situation{Held: e.Barrier.Held()})
+			s := graduate.Situation{Held: e.Barrier.Held()}
+			if kind == graduate.HookLive && e.isDone(h, s) {
+				return nil
+			}
+			return e.hook(ctx, r, h, s)
 		})
 		if err != nil {
 			return err
@@ -45,7 +50,7 @@ func (e *Env) allHooks(ctx context.Context, r *graduate.Run, kind graduate.HookK
 	for _, batch := range graduate.Batches(r.HooksOf(kind)) {
 		_ = sideBySide(batch, func(h graduate.Hook) error {
 			name := h.FullName()
-			if e.hasEnded(name) {
+			if e.isDone(h, s) {
 				return nil
 			}
 			if err := e.hook(ctx, r, h, s); err != nil {
@@ -80,7 +85,7 @@ func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s grad
 		e.setHooksBegan()
 	}
 	e.noteBegun(h.FullName())
-	err := e.step(h.FullName(), r, func() error { return e.tries(ctx, r, h, s) })
+	err := e.step(h.FullName(), s.Outcome, r, func() error { return e.tries(ctx, r, h, s) })
 	if err == nil || h.OnFailure != graduate.OnFailureWarn || ctx.Err() != nil { // one that was cut off has not failed
 		return err
 	}
@@ -99,7 +104,7 @@ func (e *Env) leftOut(r *graduate.Run, h graduate.Hook) string {
 }
 
 // mayRepeat tells whether a person has said that a reversal which was cut off is to be run again.
-func (e *Env) mayRepeat(h graduate.Hook) bool { return h.Reverses != "" && !e.hasEnded(h.FullName()) }
+func (e *Env) mayRepeat(h graduate.Hook) bool { return h.Reverses != "" && !e.isDone(h, graduate.Situation{}) }
 
 // tries runs a hook until it succeeds, or has failed as often as it may.
 func (e *Env) tries(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {
@@ -124,10 +129,10 @@ func (e *Env) tries(ctx context.Context, r *graduate.Run, h graduate.Hook, s gra
 	}
 }
 
-// step runs a hook or a task between the events that say so.
-func (e *Env) step(name string, r *graduate.Run, f func() error) error {
+// step runs a hook or a task between the events that say so; outcome is what a finally hook is told.
+func (e *Env) step(name, outcome string, r *graduate.Run, f func() error) error {
 	log := r.Log(name)
-	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookStarted, Hook: name, Log: log})
+	e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookStarted, Hook: name, Log: log, Message: outcome})
 	began := time.Now()
 	if err := f(); err != nil {
 		e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookFailed, Hook: name, Log: log, Message: err.Error(), Took: time.Since(began)})

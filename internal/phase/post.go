@@ -38,7 +38,7 @@ func (e *Env) tasks(ctx context.Context, r *graduate.Run, a *graduate.App, momen
 	for _, t := range tasks {
 		name := fmt.Sprintf("%s/%s", a.Role, t.Name)
 		e.setHooksBegan()
-		if err := e.step(name, r, func() error { return e.Hooks.Task(ctx, r, a, t) }); err != nil {
+		if err := e.step(name, "", r, func() error { return e.Hooks.Task(ctx, r, a, t) }); err != nil {
 			return err
 		}
 	}

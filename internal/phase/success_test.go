@@ -1,7 +1,9 @@
 package phase_test
 
 import (
+	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -126,4 +128,39 @@ func TestAnAbortOfADeadCoordinatorsRunRunsItsAbortHooks(t *testing.T) {
 		s.order("proxy undo", "stop", "hooks stop", "restore")
 		s.never("hook abort") // no hook had begun
 	})
+}
+
+// A coordinator that dies among the live hooks, or a release that is completed after one of them failed: what has
+// succeeded, or only warns, is not done twice.
+func TestLiveHooksThatHaveSucceededAreNotRunAgain(t *testing.T) {
+	hooks := []graduate.Hook{
+		{Kind: graduate.HookLive, Name: "notify"}, {Kind: graduate.HookLive, Name: "warm", OnFailure: graduate.OnFailureWarn},
+		{Kind: graduate.HookLive, Name: "cdn"}, {Kind: graduate.HookLive, Name: "last"},
+	}
+	event := func(name, state string) graduate.Event {
+		return graduate.Event{Type: graduate.EventHook, Hook: "live/" + name, State: state}
+	}
+	begun := []graduate.Event{
+		{Type: graduate.EventRun, Plan: &graduate.Run{Hooks: hooks}},
+		{Type: graduate.EventState, State: string(graduate.Release)}, {Type: graduate.EventState, State: string(graduate.Live)},
+		event("notify", graduate.HookStarted), event("notify", graduate.HookSucceeded),
+		event("warm", graduate.HookStarted), event("warm", graduate.HookFailed), event("cdn", graduate.HookStarted),
+	}
+	for name, more := range map[string][]graduate.Event{
+		"it died in one":  nil,
+		"one had failed":  {event("cdn", graduate.HookFailed), {Type: graduate.EventOutcome, State: graduate.OutcomeNeedsPerson}},
+		"one had retried": {event("cdn", graduate.HookRetried)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStory(t, dir)
+				s.run.Hooks = hooks
+				s.env.Resume(graduate.Tell(append(slices.Clone(begun), more...)))
+				s.drive(graduate.Live)
+				s.order("hook live/cdn", "hook live/last")
+				s.never("hook live/notify", "hook live/warm", "event live/notify")
+			})
+		})
+	}
 }
