@@ -36,6 +36,8 @@ type coordinator struct {
 	journal *journal.Writer
 	screen  ui.Renderer
 	fail    context.CancelCauseFunc
+	// unattended tells that nobody has asked for this recovery, and that something waits for it: the server's start.
+	unattended bool
 	// history is what coordinators of the run before this one have done.
 	history graduate.History
 	// mu guards what signals and states tell each other.

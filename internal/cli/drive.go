@@ -52,7 +52,7 @@ func drive(ctx context.Context, host *dokku.Host, r *graduate.Run, screen ui.Ren
 }
 
 // resume completes a run whose coordinator is gone; nothing happens where another process has taken it up.
-func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui.Renderer, asked bool, decided Decision) error {
+func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui.Renderer, asked, unattended bool, decided Decision) error {
 	r := h.Run
 	alive, err := host.LockRun(r.ID)
 	if err != nil {
@@ -77,7 +77,7 @@ func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui
 	}
 	defer log.Close()
 	defer host.Unlock() // whatever cannot be removed is unlocked with this process
-	c := &coordinator{host: host, run: r, journal: log, screen: screen, history: h}
+	c := &coordinator{host: host, run: r, journal: log, screen: screen, history: h, unattended: unattended}
 	say := func(format string, args ...any) {
 		screen.Event(graduate.Event{Type: graduate.EventNotice, Plan: r, Message: fmt.Sprintf(format, args...)})
 	}
@@ -116,6 +116,7 @@ func (c *coordinator) drive(ctx context.Context, state graduate.State) error {
 	if c.run.Cause == "" { // a release that failed is taken back, whoever grows tired of waiting for it
 		go c.obey(ended)
 	}
+	working := c.lockWork(ctx)
 	env := c.environment()
 	end, reason := c.engine(env).Drive(ctx, c.run, state)
 	if c.released && reason != nil {
@@ -124,7 +125,12 @@ func (c *coordinator) drive(ctx context.Context, state graduate.State) error {
 	if end == graduate.Done {
 		c.settled(ctx)
 	}
-	env.Finally(ctx, c.run, outcomeOf(end))
+	working() // the targets are open, and nobody waits for what follows
+	if c.unattended {
+		env.DeferFinally(c.run, outcomeOf(end))
+	} else {
+		env.Finally(ctx, c.run, outcomeOf(end))
+	}
 	return c.outcome(end, reason)
 }
 

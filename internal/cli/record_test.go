@@ -25,13 +25,19 @@ var began = time.Date(2026, 11, 10, 12, 0, 0, 0, time.UTC)
 // Its record is that of its end, or of its beginning where there is none.
 func made(t *testing.T, n int, events ...graduate.Event) *graduate.Run {
 	t.Helper()
+	return madeWith(t, n, nil, events...)
+}
+
+// madeWith is made for a run with hooks.
+func madeWith(t *testing.T, n int, hooks []graduate.Hook, events ...graduate.Event) *graduate.Run {
+	t.Helper()
 	id := ulid.ULID{}
 	require.NoError(t, id.SetTime(ulid.Timestamp(began.Add(time.Duration(n)*time.Hour))))
 	host := hostOf(t)
 	name := strings.ToLower(id.String())
 	r := &graduate.Run{
 		ID: name, Group: "shop", From: "dev", To: "prod", User: "ann", Dir: host.RunDir(name), Started: began.Add(time.Duration(n) * time.Hour),
-		Apps: []*graduate.App{{Role: "site", Source: "portal-dev", Target: "portal"}},
+		Apps: []*graduate.App{{Role: "site", Source: "portal-dev", Target: "portal"}}, Hooks: hooks,
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(r.Dir, "logs"), 0o700))
 	w, err := journal.Create(r.Journal())

@@ -39,7 +39,7 @@ type Occasion int
 const (
 	// BeforeAnother is another run of the group, which brings all apps to one version by itself: they stay as they are.
 	BeforeAnother Occasion = iota
-	// Unattended is the server's start, or a command: those are taken up that are half-way.
+	// Unattended is the server's start, or a command: those are taken up that are half-way. Neither waits for finally hooks.
 	Unattended
 	// Asked is a person who asks for it: all are taken up.
 	Asked
@@ -56,12 +56,20 @@ func Recover(ctx context.Context, s ui.Streams, host *dokku.Host, group string, 
 	var failed *multierror.Error
 	for i, h := range runs {
 		asked := o == Asked || o == Unattended && halfWay(ctx, host, h, runs[i+1:])
+		if mayTell(host, h, o) {
+			n++
+			screen := ui.NewRenderer(s, "")
+			err := tellFinally(ctx, host, h, screen)
+			screen.Close()
+			failed = multierror.Append(failed, err)
+			continue
+		}
 		if _, ok := h.Resume(asked); !ok || host.Alive(h.Run.ID) || nothingToGoTo(host, h, runs[i+1:]) {
 			continue
 		}
 		n++
 		screen := ui.NewRenderer(s, "")
-		err := resume(ctx, host, h, screen, asked, decided)
+		err := resume(ctx, host, h, screen, asked, o == Unattended, decided)
 		screen.Close()
 		if code := graduate.CodeOf(err); err != nil && code != graduate.Aborted {
 			failed = multierror.Append(failed, err)

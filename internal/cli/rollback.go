@@ -156,7 +156,7 @@ func (c *coordinator) rollBack(ctx context.Context, failed *graduate.Run) error 
 	case begun < 0:
 		err = c.beginRollback(ctx, failed)
 	case past[begun].Outcome == nil:
-		err = resume(ctx, c.host, past[begun], c.screen, true, Undecided)
+		err = resume(ctx, c.host, past[begun], c.screen, true, false, Undecided)
 	case past[begun].Outcome.State != graduate.OutcomeLive:
 		err = errors.New(past[begun].Outcome.Message)
 	}

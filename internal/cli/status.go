@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,8 +37,10 @@ type status struct {
 	Outcome string `json:"outcome"`
 	Failure string `json:"failure,omitempty"`
 	// Left is what the clean-up after the release has left for the next try.
-	Left string      `json:"left,omitempty"`
-	Apps []appStatus `json:"apps"`
+	Left string `json:"left,omitempty"`
+	// Deferred are the finally hooks that a later command runs.
+	Deferred []string    `json:"deferred_hooks,omitempty"`
+	Apps     []appStatus `json:"apps"`
 }
 
 // appStatus is one app of a graduation.
@@ -54,6 +57,7 @@ func statusOf(host *dokku.Host, h graduate.History) status {
 	s := status{
 		ID: r.ID, Kind: cmp.Or(r.Kind, graduate.KindGraduate), Cause: r.Cause, Plan: r.PlanID, Forced: r.Forced, Group: r.Group, From: r.From, To: r.To, User: r.User, Started: r.Started,
 		State: string(h.State), Outcome: "abandoned", Failure: h.Failure, Left: h.Left,
+		Deferred: slices.Sorted(maps.Keys(h.Deferred)),
 	}
 	switch {
 	case h.Outcome != nil:
@@ -128,6 +132,9 @@ func printStatus(out ui.Streams, s status) {
 	}
 	if s.Left != "" {
 		out.Detail("Left for the next clean-up: %s", strings.ReplaceAll(s.Left, "\n", "; "))
+	}
+	if len(s.Deferred) > 0 {
+		out.Detail("Not run yet: %s; dokku graduate:recover %s runs them", strings.Join(s.Deferred, ", "), s.Group)
 	}
 	if s.Outcome == "abandoned" {
 		out.Detail("Complete it with dokku graduate:recover %s", s.Group)

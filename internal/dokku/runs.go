@@ -54,8 +54,11 @@ func (h *Host) LockRun(id string) (*flock.Flock, error) {
 }
 
 // Alive tells whether a run has a living coordinator.
-func (h *Host) Alive(id string) bool {
-	lock := flock.New(filepath.Join(h.RunDir(id), "lock"), flock.SetFlag(os.O_RDWR))
+func (h *Host) Alive(id string) bool { return h.taken(id, "lock") }
+
+// taken tells whether a process has a lock of a run.
+func (h *Host) taken(id, name string) bool {
+	lock := flock.New(filepath.Join(h.RunDir(id), name), flock.SetFlag(os.O_RDWR))
 	ok, err := lock.TryRLock()
 	if err != nil {
 		return false
@@ -66,9 +69,32 @@ func (h *Host) Alive(id string) bool {
 	return !ok
 }
 
-// AwaitRun waits until a run has no living coordinator any more. It shares the lock, as whoever only looks does.
-func (h *Host) AwaitRun(ctx context.Context, id string) error {
-	lock := flock.New(filepath.Join(h.RunDir(id), "lock"), flock.SetFlag(os.O_RDONLY))
+// workLock is the name of the lock of a run whose own work ends before its coordinator does.
+const workLock = "work"
+
+// LockWork takes the lock that says that the own work of a run goes on: its finally hooks come after it. A run
+// without such hooks needs none. Whoever calls it has the run's own lock.
+func (h *Host) LockWork(ctx context.Context, id string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(h.RunDir(id), workLock))
+	return lock, await(ctx, lock, lock.Lock) // whoever only looks shares it for a moment
+}
+
+// Works tells whether the own work of a run goes on: its targets are closed.
+func (h *Host) Works(id string) bool {
+	if !exists(filepath.Join(h.RunDir(id), workLock)) {
+		return h.Alive(id)
+	}
+	return h.taken(id, workLock)
+}
+
+// AwaitWork waits until the own work of a run has ended, or its coordinator. It shares the lock, as whoever only looks
+// does.
+func (h *Host) AwaitWork(ctx context.Context, id string) error {
+	name := workLock
+	if !exists(filepath.Join(h.RunDir(id), workLock)) {
+		name = "lock"
+	}
+	lock := flock.New(filepath.Join(h.RunDir(id), name), flock.SetFlag(os.O_RDONLY))
 	err := await(ctx, lock, lock.RLock)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // its folder was removed since

@@ -68,6 +68,8 @@ const (
 	HookRetried   = "retried" // a try has failed, and the next one follows
 	HookKept      = "kept"    // nobody knows how it ended, and a person wants it to stay
 	HookSkipped   = "skipped" // its condition is not met
+	// HookDeferred: a finally hook that a later command runs, as nobody asked for this recovery.
+	HookDeferred = "deferred"
 )
 
 // Emit records an event: it is synced to the journal before Emit returns, then shown.

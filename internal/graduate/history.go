@@ -25,6 +25,8 @@ type History struct {
 	open map[string]bool
 	// FinallyTold are the finally hooks that came to an end, with the outcome that each was told last.
 	FinallyTold map[string]string
+	// Deferred are the finally hooks that were left for a later command, and have not come to an end since.
+	Deferred map[string]bool
 	// telling are the outcomes that the finally hooks were begun with.
 	telling map[string]string
 	// Outcome ends the run; nil while it is under way, or where its coordinator died.
@@ -41,7 +43,7 @@ type History struct {
 func Tell(events []Event) History {
 	h := History{
 		Events: events, HooksEnded: map[string]bool{}, HooksPassed: map[string]bool{}, HooksStarted: map[string]bool{}, open: map[string]bool{},
-		FinallyTold: map[string]string{}, telling: map[string]string{},
+		FinallyTold: map[string]string{}, Deferred: map[string]bool{}, telling: map[string]string{},
 	}
 	for i, e := range events {
 		switch e.Type {
@@ -104,10 +106,13 @@ func (h *History) hook(e Event) {
 // finally folds in what happened to a finally hook.
 func (h *History) finally(e Event) {
 	switch e.State {
+	case HookDeferred:
+		h.Deferred[e.Hook] = true
 	case HookStarted:
 		h.telling[e.Hook] = e.Message
 	case HookSucceeded, HookFailed:
 		h.FinallyTold[e.Hook] = h.telling[e.Hook]
+		delete(h.Deferred, e.Hook)
 	}
 }
 

@@ -118,3 +118,20 @@ func TestFinallyHooksAreToldHowARunHasEndedAtLast(t *testing.T) {
 		})
 	}
 }
+
+func TestFinallyHooksMayBeLeftToALaterCommand(t *testing.T) {
+	tell(t, func(_ *testing.T, s *story) {
+		finally(s)
+		s.run.Hooks = append(s.run.Hooks, graduate.Hook{Kind: graduate.HookFinally, Name: "elsewhere", When: graduate.When{Env: "dev"}})
+	}, func(t *testing.T, s *story) {
+		s.env.DeferFinally(s.run, "live")
+		s.never("hook finally", "event finally/elsewhere")
+		s.order("event finally/resume deferred dokku graduate:recover shop, or the group's next graduation, runs it", "event finally/tell deferred dokku graduate:recover shop, or the group's next graduation, runs it")
+	})
+	event := func(state string) graduate.Event {
+		return graduate.Event{Type: graduate.EventHook, Hook: "finally/tell", State: state}
+	}
+	events := []graduate.Event{{Type: graduate.EventRun, Plan: &graduate.Run{Hooks: []graduate.Hook{{Kind: graduate.HookFinally, Name: "tell"}}}}, event(graduate.HookDeferred), event(graduate.HookStarted)}
+	require.Contains(t, graduate.Tell(events).Deferred, "finally/tell", "one that was cut off has not ended")
+	require.Empty(t, graduate.Tell(append(events, event(graduate.HookFailed))).Deferred)
+}

@@ -72,6 +72,19 @@ func (e *Env) Finally(ctx context.Context, r *graduate.Run, outcome string) {
 	e.allHooks(context.WithoutCancel(ctx), r, graduate.HookFinally, s, "that changes nothing of how the graduation ended")
 }
 
+// DeferFinally leaves the finally hooks to a later command, and says so.
+func (e *Env) DeferFinally(r *graduate.Run, outcome string) {
+	if !e.prepared {
+		return
+	}
+	for _, h := range r.HooksOf(graduate.HookFinally) {
+		if r.Unmet(h) == "" && !e.isDone(h, graduate.Situation{Outcome: outcome}) {
+			e.Emit(graduate.Event{Type: graduate.EventHook, State: graduate.HookDeferred, Hook: h.FullName(),
+				Message: fmt.Sprintf("dokku graduate:recover %s, or the group's next graduation, runs it", r.Group)})
+		}
+	}
+}
+
 // hook runs one hook between its events, or says why it is left out.
 func (e *Env) hook(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {
 	if why := e.leftOut(r, h); why != "" {
@@ -104,7 +117,9 @@ func (e *Env) leftOut(r *graduate.Run, h graduate.Hook) string {
 }
 
 // mayRepeat tells whether a person has said that a reversal which was cut off is to be run again.
-func (e *Env) mayRepeat(h graduate.Hook) bool { return h.Reverses != "" && !e.isDone(h, graduate.Situation{}) }
+func (e *Env) mayRepeat(h graduate.Hook) bool {
+	return h.Reverses != "" && !e.isDone(h, graduate.Situation{})
+}
 
 // tries runs a hook until it succeeds, or has failed as often as it may.
 func (e *Env) tries(ctx context.Context, r *graduate.Run, h graduate.Hook, s graduate.Situation) error {

@@ -143,6 +143,8 @@ func hookSentence(e graduate.Event, began map[string]time.Time) string {
 		return fmt.Sprintf("       %s failed: %s", e.Hook, strings.Join(strings.Fields(e.Message), " "))
 	case graduate.HookKept:
 		return fmt.Sprintf("       %s: %s", e.Hook, e.Message)
+	case graduate.HookDeferred:
+		return fmt.Sprintf("%sHook %s waits: %s", step, e.Hook, e.Message)
 	case graduate.HookSkipped:
 		return fmt.Sprintf("%sHook %s is left out: %s", step, e.Hook, e.Message)
 	default:

@@ -60,7 +60,39 @@ END
   assert_order "$(time_of '.hook == "live/tell"')" "$(time_of '.hook == "finally/told"')" "$(time_of '.hook == "finally/look"')" "$(time_of '.type == "outcome"')"
   assert_contains "$(event '.type == "notice"')" 'finally/told failed'
   assert_serves v2 "${PROD[@]}"
-  deploy "${PROD[0]}=$(image v1)" "${PROD[1]}=$(image v1)" # as the next test finds it
+  rm "$HOOKS_DIR/$hook" # no rollback is refused for its sake
+  attempt dokku graduate:rollback prod --group "$GROUP" --yes
+  assert_equal "$status" 0 'exit code of the rollback'
+  assert_contains "$output" 'hook finally/told runs at the end'
+  assert_contains "$output" 'hook finally/told failed'
+  assert_contains "$output" 'finally/look succeeded'
+  assert_serves v1 "${PROD[@]}"
+}
+
+@test "a recovery that nobody asked for, as at the server's start, leaves the finally hooks to a later command" {
+  x=$(exchange)
+  hook=$(host_hook finally <<END
+#!/bin/bash
+echo "\$GRADUATE_OUTCOME" >>$x/finally
+END
+  )
+  add_hold_hook
+  add_hook finally told --host "$hook"
+  graduate_in_background
+  wait_until_held
+  kill -KILL "$(coordinator)"
+  finish_graduation
+  attempt dokku graduate:recover --unattended --wait 5m
+  assert_equal "$status" 0 'exit code of the recovery'
+  assert_contains "$output" "Hook finally/told waits: dokku graduate:recover $GROUP, or the group's next graduation, runs it"
+  [ ! -e "$x/finally" ] || fail 'the hook ran'
+  assert_contains "$(dokku graduate:status "$GROUP")" 'aborted'
+  assert_contains "$(dokku graduate:status "$GROUP")" 'Not run yet: finally/told'
+  assert_serves v1 "${PROD[@]}"
+  dokku graduate:recover "$GROUP" >/dev/null
+  assert_equal "$(cat "$x/finally")" aborted
+  assert_contains "$(dokku graduate:recover "$GROUP")" 'nothing to recover'
+  assert_nothing_left "${PROD[@]}"
 }
 
 @test "a hook runs only in the environment, and only where the role changes, that its condition names" {
