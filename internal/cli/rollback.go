@@ -93,13 +93,15 @@ func decideRollback(ctx context.Context, host *dokku.Host, g *graduate.Group, o 
 	r := newRun(host, id, g, o.Environment, o.Environment, b.Apps)
 	r.Kind, r.Undoes, r.Hooks = graduate.KindRollback, b.Undoes, nil
 	if o.Hooks {
-		r.Hooks = append(g.HooksOf(graduate.HookRollback), g.HooksOf(graduate.HookFinally)...)
+		r.Hooks = g.HooksOf(graduate.HookRollback)
 	}
+	missing := checkHostHooks(r) // a finally hook decides nothing: no rollback is refused for its sake
+	r.Hooks = append(r.Hooks, g.HooksOf(graduate.HookFinally)...)
 	notes := b.Notes
 	if !o.Hooks && len(g.HooksOf(graduate.HookRollback)) > 0 {
 		notes = append(notes, "the rollback hooks do not run (--hooks runs them)")
 	}
-	return r, notes, checkHostHooks(r)
+	return r, notes, missing
 }
 
 // releasesInto are the graduations that have gone live in an environment, the oldest first.

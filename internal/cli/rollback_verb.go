@@ -14,8 +14,8 @@ func rollbackVerb() Verb {
 			"(a second time: before the one before it), or as the graduation <id> left it. All are started, checked and\n" +
 			"held like a release, and go live at one moment. Config values do not come back; the keys that differ are\n" +
 			"named. Post hooks and release tasks do not run; with --hooks the group's rollback hooks do, in the image of\n" +
-			"the release that is taken back. Afterwards trains and automatic graduations of the environment are held\n" +
-			"until graduate:release. The exit codes are those of graduate:run.",
+			"the release that is taken back; the finally hooks do in any case. Afterwards trains and automatic\n" +
+			"graduations of the environment are held until graduate:release. The exit codes are those of graduate:run.",
 		Example: "dokku graduate:rollback prod",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "the id of the graduation whose set comes back"},
