@@ -221,6 +221,11 @@ func TestAHookMayBeAProcessOfTheProcfile(t *testing.T) {
 	require.Contains(t, f.read("bin/ran"), "bin/old")
 	require.EqualError(t, run(f.run.Tag(), "old"), "the Procfile of portal has no process old")
 	require.EqualError(t, run("latest", "release"), "the Procfile of portal has no process release")
+	failed := &graduate.Run{ID: strings.Repeat("7", 26)} // whose release is taken back
+	require.EqualError(t, run(failed.Tag(), "undo"), "the Procfile of portal has no process undo")
+	f.write("lib/data/graduate/runs/"+failed.ID+"/staged/portal/Procfile", "web: serve\nundo: bin/undo\n")
+	require.NoError(t, run(failed.Tag(), "undo"))
+	require.Contains(t, f.read("bin/ran"), "bin/undo")
 }
 
 func makeFifo(path string) error { return syscall.Mkfifo(path, 0o600) }

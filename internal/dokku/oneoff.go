@@ -50,11 +50,7 @@ func (h *Host) OneOff(ctx context.Context, r *graduate.Run, a *graduate.App, o g
 // processCommand is the command of a process of the Procfile that belongs to an image: as Dokku runs release tasks, since
 // its own scheduler-run looks into the Procfile that is in effect, without what a graduation has taken out of it.
 func (h *Host) processCommand(ctx context.Context, r *graduate.Run, a *graduate.App, o graduate.OneOff) ([]string, error) {
-	path := h.stored(procfile, a.Target)
-	if o.Tag == r.Tag() {
-		path = h.staged(r, a, procfile.name)
-	}
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(h.procfileOf(r, a, o.Tag))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -63,6 +59,21 @@ func (h *Host) processCommand(ctx context.Context, r *graduate.Run, a *graduate.
 		return nil, fmt.Errorf("the Procfile of %s has no process %s", a.Target, o.Process)
 	}
 	return h.taskCommand(ctx, a.Target, "dokku/"+a.Target+":"+o.Tag, line)
+}
+
+// procfileOf is the path of the Procfile that belongs to an image: beside the run that has staged it, this one or the
+// release that it takes back, which may never have come into effect, or lacks there what its hold has taken out.
+func (h *Host) procfileOf(r *graduate.Run, a *graduate.App, tag string) string {
+	if tag == r.Tag() {
+		return h.staged(r, a, procfile.name)
+	}
+	if id := strings.TrimPrefix(tag, "graduate-"); id != tag && runID.MatchString(id) {
+		other := &graduate.Run{ID: id, Dir: h.RunDir(id)}
+		if exists(h.staged(other, a, "")) { // also where the version has no Procfile
+			return h.staged(other, a, procfile.name)
+		}
+	}
+	return h.stored(procfile, a.Target)
 }
 
 // ending is how the container of a hook ended, where it did not end well: Dokku's exit code alone does not tell an
