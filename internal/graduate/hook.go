@@ -184,6 +184,8 @@ type OneOff struct {
 type Situation struct {
 	// Held are the candidates that wait.
 	Held []Candidate
+	// Released tells that they are live, or about to become so one by one: nothing of what they replace is told any more.
+	Released bool
 	// Outcome is how the run has ended; only the finally hooks know.
 	Outcome string
 }

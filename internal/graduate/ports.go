@@ -102,7 +102,7 @@ type HookRunner interface {
 	// Hook runs one hook of the group.
 	Hook(ctx context.Context, r *Run, h Hook, s Situation) error
 	// Task runs one of an app's own tasks in its new image.
-	Task(ctx context.Context, r *Run, a *App, t Task) error
+	Task(ctx context.Context, r *Run, a *App, t Task, s Situation) error
 	// Stop removes whatever a hook that was cut off has left running.
 	Stop(ctx context.Context, r *Run) error
 }

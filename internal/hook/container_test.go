@@ -51,7 +51,7 @@ func TestWhichImageAHookRunsIn(t *testing.T) {
 func TestATaskRunsInItsAppsContainer(t *testing.T) {
 	f := newFixture(t)
 	f.containers.run = func(_ context.Context, out io.Writer) error { _, err := io.WriteString(out, "done\n"); return err }
-	err := f.Task(t.Context(), f.run, f.run.Apps[0], graduate.Task{Name: "predeploy", Command: []string{"bin/task"}})
+	err := f.Task(t.Context(), f.run, f.run.Apps[0], graduate.Task{Name: "predeploy", Command: []string{"bin/task"}}, graduate.Situation{})
 	require.NoError(t, err)
 	require.Len(t, f.containers.ran, 1)
 	require.Contains(t, f.containers.ran[0], `portal-prod ["bin/task"] GRADUATE_ID=01j`)

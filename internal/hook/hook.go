@@ -87,10 +87,10 @@ func imageTag(r *graduate.Run, a *graduate.App, h graduate.Hook) string {
 }
 
 // Task runs one of an app's own tasks in its new image.
-func (n *Runner) Task(ctx context.Context, r *graduate.Run, a *graduate.App, t graduate.Task) error {
+func (n *Runner) Task(ctx context.Context, r *graduate.Run, a *graduate.App, t graduate.Task, s graduate.Situation) error {
 	h := graduate.Hook{Kind: graduate.HookPost, Name: t.Name}
 	name := a.Role + "/" + t.Name
-	told := tell(r, h, graduate.Situation{}, n.Live)
+	told := tell(r, h, s, n.Live)
 	return n.bounded(ctx, r, name, h, func(ctx context.Context, out io.Writer) error {
 		if err := told.write(r.HookContext(name)); err != nil {
 			return err

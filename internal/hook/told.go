@@ -56,7 +56,7 @@ func tell(r *graduate.Run, h graduate.Hook, s graduate.Situation, live func(app 
 		t.Kind = r.Kind
 	}
 	// From the live hooks on what is live is what the run has brought, or has left.
-	after := h.Kind == graduate.HookLive || h.Kind == graduate.HookFinally
+	after := s.Released || h.Kind == graduate.HookLive || h.Kind == graduate.HookFinally
 	for _, a := range r.Apps {
 		app := toldApp{
 			Role: a.Role, App: a.Target, Source: a.Source, Skipped: a.Skip, FromRev: a.Before, ToRev: a.Revision, Image: a.Image,
@@ -69,12 +69,14 @@ func tell(r *graduate.Run, h graduate.Hook, s graduate.Situation, live func(app 
 		}
 		if live != nil {
 			for _, address := range live(a.Target) {
-				if url := "http://" + address; after {
-					app.URLs = append(app.URLs, url)
-				} else {
-					app.OldURLs = append(app.OldURLs, url)
-				}
+				app.OldURLs = append(app.OldURLs, "http://"+address)
 			}
+		}
+		if after {
+			if len(app.URLs) == 0 {
+				app.URLs = app.OldURLs
+			}
+			app.OldURLs = []string{}
 		}
 		if a.Skip != "" && len(app.URLs) == 0 { // its version stays
 			app.URLs = append(app.URLs, app.OldURLs...)

@@ -20,15 +20,19 @@ func TestWhichAddressesAHookIsTold(t *testing.T) {
 	for _, c := range []struct {
 		kind                    graduate.HookKind
 		held                    []graduate.Candidate
+		released                bool
 		site, siteOld, api, old string
 	}{
-		{graduate.HookPre, nil, "", "http://portal:80", "http://ws:80", "http://ws:80"},
-		{graduate.HookPost, []graduate.Candidate{candidate}, "http://172.17.0.2:5000", "http://portal:80", "http://ws:80", "http://ws:80"},
-		{graduate.HookAbort, nil, "", "http://portal:80", "http://ws:80", "http://ws:80"},
-		{graduate.HookLive, nil, "http://portal:80", "", "http://ws:80", ""},
-		{graduate.HookFinally, nil, "http://portal:80", "", "http://ws:80", ""},
+		{graduate.HookPre, nil, false, "", "http://portal:80", "http://ws:80", "http://ws:80"},
+		{graduate.HookPost, []graduate.Candidate{candidate}, false, "http://172.17.0.2:5000", "http://portal:80", "http://ws:80", "http://ws:80"},
+		// postdeploy tasks: of other apps it is not known how far they are, and of this one what was live is gone
+		{graduate.HookPost, []graduate.Candidate{candidate}, true, "http://172.17.0.2:5000", "", "http://ws:80", ""},
+		{graduate.HookPost, nil, true, "http://portal:80", "", "http://ws:80", ""},
+		{graduate.HookAbort, nil, false, "", "http://portal:80", "http://ws:80", "http://ws:80"},
+		{graduate.HookLive, nil, false, "http://portal:80", "", "http://ws:80", ""},
+		{graduate.HookFinally, nil, false, "http://portal:80", "", "http://ws:80", ""},
 	} {
-		told := tell(r, graduate.Hook{Kind: c.kind}, graduate.Situation{Held: c.held}, live)
+		told := tell(r, graduate.Hook{Kind: c.kind}, graduate.Situation{Held: c.held, Released: c.released}, live)
 		require.Equal(t, c.site, strings.Join(told.Apps[0].URLs, " "), c.kind)
 		require.Equal(t, c.siteOld, strings.Join(told.Apps[0].OldURLs, " "), c.kind)
 		require.Equal(t, c.api, strings.Join(told.Apps[1].URLs, " "), "it stays: %s", c.kind)
@@ -60,6 +64,7 @@ func TestTheContextFileSaysTheSame(t *testing.T) {
 
 	require.NoError(t, f.start(f.script(`cat "$GRADUATE_CONTEXT"`)))
 	require.Equal(t, string(data), f.log())
-	require.NoError(t, f.Task(t.Context(), f.run, f.run.Apps[0], graduate.Task{Name: "release", Command: []string{"true"}}))
+	require.NoError(t, f.Task(t.Context(), f.run, f.run.Apps[0], graduate.Task{Name: "release", Command: []string{"true"}}, graduate.Situation{Held: candidates()}))
 	require.FileExists(t, f.run.HookContext("portal/release"))
+	require.Contains(t, f.containers.ran[1], " GRADUATE_PORTAL_URL=http://172.17.0.2:5000 ")
 }

@@ -21,7 +21,7 @@ func (p post) Run(ctx context.Context, r *graduate.Run) error {
 	}
 	if r.Settings.ReleaseTaskMode() == graduate.ReleaseTasksHold {
 		for _, a := range r.Active() {
-			if err := p.tasks(ctx, r, a, graduate.TaskRelease); err != nil {
+			if err := p.tasks(ctx, r, a, graduate.TaskRelease, graduate.Situation{Held: p.Barrier.Held()}); err != nil {
 				return err
 			}
 		}
@@ -30,7 +30,7 @@ func (p post) Run(ctx context.Context, r *graduate.Run) error {
 }
 
 // tasks runs the tasks of an app for a moment, in their order.
-func (e *Env) tasks(ctx context.Context, r *graduate.Run, a *graduate.App, moment string) error {
+func (e *Env) tasks(ctx context.Context, r *graduate.Run, a *graduate.App, moment string, s graduate.Situation) error {
 	tasks, err := e.Platform.ReleaseTasks(ctx, r, a, moment)
 	if err != nil {
 		return &graduate.StepError{Role: a.Role, App: a.Target, Log: r.Log(a.Target), Err: err}
@@ -38,7 +38,7 @@ func (e *Env) tasks(ctx context.Context, r *graduate.Run, a *graduate.App, momen
 	for _, t := range tasks {
 		name := fmt.Sprintf("%s/%s", a.Role, t.Name)
 		e.setHooksBegan()
-		if err := e.step(name, "", r, func() error { return e.Hooks.Task(ctx, r, a, t) }); err != nil {
+		if err := e.step(name, "", r, func() error { return e.Hooks.Task(ctx, r, a, t, s) }); err != nil {
 			return err
 		}
 	}

@@ -19,8 +19,10 @@ func (settle) State() graduate.State { return graduate.Settle }
 
 func (s settle) Run(ctx context.Context, r *graduate.Run) error {
 	s.unwatch()
+	// Each app is settled at its own pace: only before the first is it known of all what is to replace what.
+	released := graduate.Situation{Held: s.Barrier.Held(), Released: true}
 	err := each(r, func(a *graduate.App) error {
-		if err := s.settle(ctx, r, a); err != nil {
+		if err := s.settle(ctx, r, a, released); err != nil {
 			s.app(a, graduate.AppFailed, err.Error())
 			return &graduate.StepError{Role: a.Role, App: a.Target, Log: r.Log(a.Target), Err: err}
 		}
@@ -34,7 +36,7 @@ func (s settle) Run(ctx context.Context, r *graduate.Run) error {
 }
 
 // settle ends the deploys of one app, each to its very end: web first, as its bookkeeping is what the others build on.
-func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App) error {
+func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App, released graduate.Situation) error {
 	processes, err := s.Platform.Processes(ctx, r, a)
 	if err != nil {
 		return err
@@ -50,7 +52,7 @@ func (s settle) settle(ctx context.Context, r *graduate.Run, a *graduate.App) er
 	if err != nil || r.Rollback() {
 		return err
 	}
-	return s.tasks(ctx, r, a, graduate.TaskPostdeploy)
+	return s.tasks(ctx, r, a, graduate.TaskPostdeploy, released)
 }
 
 // end brings the deploy of one process type to its end.

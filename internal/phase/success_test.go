@@ -90,6 +90,10 @@ func TestReleaseTasksRunInTheHold(t *testing.T) {
 		s.live()
 		s.order("held portal web.2", "state post", "task portal predeploy", "task portal release", "task ws predeploy",
 			"task ws release", "hook post/migrate", "deploy ws worker", "proxy switch", "retire ws", "task ws postdeploy", "proxy settle")
+		require.False(t, s.Hooks.Situation["ws release"].Released)
+		require.Len(t, s.Hooks.Situation["ws release"].Held, 4, "without the workers that start later")
+		require.True(t, s.Hooks.Situation["ws postdeploy"].Released)
+		require.Len(t, s.Hooks.Situation["ws postdeploy"].Held, 6, "whatever is released first")
 		s.order("event site/release started", "task portal release", "event site/release succeeded", "event api/predeploy started")
 	})
 }

@@ -46,7 +46,9 @@ type Hooks struct {
 	// Told are the candidates that each hook was given, by "KIND/NAME", and Outcome how the run has ended.
 	Told    map[string][]graduate.Candidate
 	Outcome map[string]string
-	world   *World
+	// Situation is what each task was told, by "APP NAME".
+	Situation map[string]graduate.Situation
+	world     *World
 }
 
 // Hook notes "hook KIND/NAME".
@@ -59,7 +61,10 @@ func (h *Hooks) Hook(ctx context.Context, _ *graduate.Run, hook graduate.Hook, s
 }
 
 // Task notes "task APP NAME".
-func (h *Hooks) Task(ctx context.Context, _ *graduate.Run, a *graduate.App, t graduate.Task) error {
+func (h *Hooks) Task(ctx context.Context, _ *graduate.Run, a *graduate.App, t graduate.Task, s graduate.Situation) error {
+	h.world.mu.Lock()
+	h.Situation[a.Target+" "+t.Name] = s
+	h.world.mu.Unlock()
 	return h.world.call(ctx, "task %s %s", a.Target, t.Name)
 }
 

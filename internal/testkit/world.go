@@ -33,7 +33,7 @@ func NewWorld() *World {
 	w.Platform = &Platform{world: w, Scale: map[string][]graduate.Process{}, Tasks: map[string][]graduate.Task{}, killed: make(chan struct{}), watching: make(chan struct{})}
 	w.Proxy = &Proxy{world: w}
 	w.Barrier = &Barrier{world: w, waiting: map[string]waiter{}, released: map[graduate.Key]bool{}, changed: make(chan struct{})}
-	w.Hooks = &Hooks{world: w, Told: map[string][]graduate.Candidate{}, Outcome: map[string]string{}}
+	w.Hooks = &Hooks{world: w, Told: map[string][]graduate.Candidate{}, Outcome: map[string]string{}, Situation: map[string]graduate.Situation{}}
 	return w
 }
 
