@@ -31,6 +31,7 @@ const (
 	GroupRunning       = "group-running"
 	AppStopped         = "app-stopped"
 	HookScript         = "hook-script"
+	HookCheck          = "hook-check"
 	PublishedPort      = "published-port"
 	HalfDeployed       = "half-deployed"
 	SourceNotRunning   = "source-not-running"
@@ -73,6 +74,7 @@ var codes = []Code{
 	{GroupRunning, graduate.SeverityError, false, "the group is being graduated already"},
 	{AppStopped, graduate.SeverityError, false, "the target is stopped"},
 	{HookScript, graduate.SeverityError, false, "the script of a host hook cannot be run"},
+	{HookCheck, graduate.SeverityError, false, "an HTTP check has nothing that it could ask"},
 	{PublishedPort, graduate.SeverityError, true, "the target publishes a port by its docker options"},
 	{HalfDeployed, graduate.SeverityError, true, "the source's containers do not all run its latest image"},
 	{SourceNotRunning, graduate.SeverityError, true, "the source runs something else than its last deploy"},

@@ -21,6 +21,7 @@ func (p *planner) findInGroup() {
 				fmt.Sprintf("put it right, or take the hook out: dokku graduate:hooks:remove %s %s %s", g.Name, h.Kind, h.Name))
 		}
 	}
+	p.findInChecks()
 	p.findInDeadlines()
 	var left []string
 	for _, r := range p.roles {
@@ -33,6 +34,39 @@ func (p *planner) findInGroup() {
 			"leave --only out, unless that is meant")
 	}
 	p.findInSchema()
+}
+
+// findInChecks says which HTTP checks can never pass: a live check would tell so only after the release point.
+func (p *planner) findInChecks() {
+	for _, h := range p.runs(graduate.HookPost, graduate.HookLive) {
+		r := p.role(h.Role)
+		if h.HTTP == nil || r == nil || !r.target.Exists || !p.any((*role).moves) {
+			continue
+		}
+		app, severity := r.target.App, graduate.SeverityError
+		if h.OnFailure == graduate.OnFailureWarn {
+			severity = graduate.SeverityWarning
+		}
+		if r.webs() == 0 {
+			p.addAs(severity, HookCheck, r, app, fmt.Sprintf("hook %s asks the web containers of %s, which has none", h.FullName(), app),
+				fmt.Sprintf("dokku ps:scale %s web=1, or dokku graduate:hooks:remove %s %s %s", app, p.g.Name, h.Kind, h.Name))
+		} else if h.Kind == graduate.HookLive && !(r.target.ProxyEnabled && r.target.Proxy == "nginx") {
+			p.addAs(severity, HookCheck, r, app, fmt.Sprintf("hook %s asks the public address of %s, and nginx does not serve it", h.FullName(), app),
+				fmt.Sprintf("dokku proxy:enable %s, or make it a post hook, which asks the containers themselves", app))
+		}
+	}
+}
+
+// webs is how many web containers the target will have.
+func (r *role) webs() int {
+	switch {
+	case !r.moves() && len(r.target.Scale) > 0:
+		return scaleOf(r.target.Scale)[graduate.Web]
+	case r.moves() && !slices.Contains(r.types(), graduate.Web):
+		return 0
+	default:
+		return r.scale(graduate.Web)
+	}
 }
 
 // findInDeadlines says which bounds contradict that of the whole run: they could never be reached.

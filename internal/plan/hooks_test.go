@@ -119,6 +119,57 @@ func TestAnHTTPCheckIsPlanned(t *testing.T) {
 	require.Equal(t, []graduate.HookPlan{{Kind: "live", Name: "up", Where: "http", What: `site: GET /health: 200 with "ok"`, Timeout: 30}}, p.Hooks)
 }
 
+func TestAnHTTPCheckThatCanNeverPassIsFound(t *testing.T) {
+	asks := func(kind graduate.HookKind, role string) graduate.Hook {
+		return graduate.Hook{Kind: kind, Name: "up", Role: role, HTTP: &graduate.HTTPCheck{Path: "/"}}
+	}
+	unserved := func(app string) func(in *inspector) {
+		return func(in *inspector) { in.change(app, func(f *graduate.Facts) { f.ProxyEnabled = false }) }
+	}
+	noWeb := func(app string) func(in *inspector) {
+		return func(in *inspector) {
+			in.change(app, func(f *graduate.Facts) { f.Scale = []graduate.Process{{Type: "web", Count: 0}} })
+		}
+	}
+	warns := asks(graduate.HookLive, "site")
+	warns.OnFailure = graduate.OnFailureWarn
+	elsewhere := asks(graduate.HookLive, "site")
+	elsewhere.When.Env = "dev"
+	for _, c := range []struct {
+		name   string
+		hook   graduate.Hook
+		change func(*inspector)
+		want   []string
+	}{
+		{"all is well", asks(graduate.HookLive, "site"), func(*inspector) {}, nil},
+		{"nginx does not serve it", asks(graduate.HookLive, "site"), unserved("portal"), []string{"error: hook live/up asks the public address of portal, and nginx does not serve it"}},
+		{"its failure only warns", warns, unserved("portal"), []string{"warning: hook live/up asks the public address of portal, and nginx does not serve it"}},
+		{"it does not run", elsewhere, unserved("portal"), nil},
+		{"candidates are asked directly", asks(graduate.HookPost, "site"), unserved("portal"), nil},
+		{"the other app", asks(graduate.HookLive, "api"), unserved("portal"), nil},
+		{"no web container", asks(graduate.HookPost, "site"), noWeb("portal"), []string{"error: hook post/up asks the web containers of portal, which has none"}},
+		{"nor in one that stays", asks(graduate.HookPost, "api"), func(in *inspector) { same(nil, in); noWeb("ws")(in) }, []string{"error: hook post/up asks the web containers of ws, which has none"}},
+		{"no web process in the new version", asks(graduate.HookPost, "site"), func(in *inspector) {
+			in.change("portal-dev", func(f *graduate.Facts) { f.Around.Procfile = map[string]string{"worker": "work"} })
+		}, []string{"error: hook post/up asks the web containers of portal, which has none"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g, in := shop()
+			g.Hooks = []graduate.Hook{c.hook}
+			c.change(in)
+			p, _, err := Make(t.Context(), in, g, devProd)
+			require.NoError(t, err)
+			var found []string
+			for _, f := range p.Findings {
+				if f.Code == HookCheck {
+					found = append(found, string(f.Severity)+": "+f.Why)
+				}
+			}
+			require.Equal(t, c.want, found)
+		})
+	}
+}
+
 func TestAnAppJSONThatIsNoneCountsAsNone(t *testing.T) {
 	for _, text := range []string{"", "null", "[]", "{", `{"scripts": 7, "formation": [], "healthchecks": {"web": 1}, "cron": {}}`} {
 		v := readVersion(graduate.Facts{Around: graduate.Surroundings{AppJSON: []byte(text)}})
