@@ -36,23 +36,23 @@ func (p *planner) findInGroup() {
 	p.findInSchema()
 }
 
-// findInChecks says which HTTP checks can never pass: a live check would tell so only after the release point.
+// findInChecks says which HTTP checks and metrics can never pass: a live check would tell so only after the release point.
 func (p *planner) findInChecks() {
 	for _, h := range p.runs(graduate.HookPost, graduate.HookLive) {
 		r := p.role(h.Role)
-		if h.HTTP == nil || r == nil || !r.target.Exists || !p.any((*role).moves) {
+		if !h.OnlyLooks() || r == nil || !r.target.Exists || !p.any((*role).moves) {
 			continue
 		}
 		app, severity := r.target.App, graduate.SeverityError
 		if h.OnFailure == graduate.OnFailureWarn {
 			severity = graduate.SeverityWarning
 		}
-		if r.webs() == 0 {
+		if h.HTTP != nil && r.webs() == 0 {
 			p.addAs(severity, HookCheck, r, app, fmt.Sprintf("hook %s asks the web containers of %s, which has none", h.FullName(), app),
 				fmt.Sprintf("dokku ps:scale %s web=1, or dokku graduate:hooks:remove %s %s %s", app, p.g.Name, h.Kind, h.Name))
 		} else if h.Kind == graduate.HookLive && !(r.target.ProxyEnabled && r.target.Proxy == "nginx") {
-			p.addAs(severity, HookCheck, r, app, fmt.Sprintf("hook %s asks the public address of %s, and nginx does not serve it", h.FullName(), app),
-				fmt.Sprintf("dokku proxy:enable %s, or make it a post hook, which asks the containers themselves", app))
+			p.addAs(severity, HookCheck, r, app, fmt.Sprintf("hook %s looks at what nginx answers for %s, and nginx does not serve it", h.FullName(), app),
+				fmt.Sprintf("dokku proxy:enable %s, or dokku graduate:hooks:remove %s %s %s", app, p.g.Name, h.Kind, h.Name))
 		}
 	}
 }

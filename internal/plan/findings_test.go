@@ -88,7 +88,7 @@ func errorCases() []biting {
 		{AppStopped, "ws", e, "ws is stopped", in("ws", func(f *graduate.Facts) { f.Stopped = true }), nil},
 		{HookScript, "", e, "hook abort/mourn: it does not exist", and(script, server(func(s *graduate.Server) { s.Hosts = map[string]string{"mourn": "it does not exist\n"} })),
 			and(script, server(func(s *graduate.Server) { s.Hosts = map[string]string{"other": "it does not exist"} }))},
-		{HookCheck, "ws", e, "hook live/up asks the public address of ws, and nginx does not serve it", and(check, in("ws", func(f *graduate.Facts) { f.ProxyEnabled = false })), check},
+		{HookCheck, "ws", e, "hook live/up looks at what nginx answers for ws, and nginx does not serve it", and(check, in("ws", func(f *graduate.Facts) { f.ProxyEnabled = false })), check},
 		{PublishedPort, "ws", e, "ws publishes a port by its docker options, which two generations cannot both have", in("ws", func(f *graduate.Facts) { f.Published = true }),
 			in("ws-dev", func(f *graduate.Facts) { f.Published = true })},
 		{HalfDeployed, "ws-dev", e, "ws-dev is half deployed: its containers do not all run its latest image",

@@ -142,8 +142,9 @@ func TestAnHTTPCheckThatCanNeverPassIsFound(t *testing.T) {
 		want   []string
 	}{
 		{"all is well", asks(graduate.HookLive, "site"), func(*inspector) {}, nil},
-		{"nginx does not serve it", asks(graduate.HookLive, "site"), unserved("portal"), []string{"error: hook live/up asks the public address of portal, and nginx does not serve it"}},
-		{"its failure only warns", warns, unserved("portal"), []string{"warning: hook live/up asks the public address of portal, and nginx does not serve it"}},
+		{"nginx does not serve it", asks(graduate.HookLive, "site"), unserved("portal"), []string{"error: hook live/up looks at what nginx answers for portal, and nginx does not serve it"}},
+		{"its failure only warns", warns, unserved("portal"), []string{"warning: hook live/up looks at what nginx answers for portal, and nginx does not serve it"}},
+		{"a metric", graduate.Hook{Kind: graduate.HookLive, Name: "up", Role: "site", Metric: &graduate.Metric{}}, unserved("portal"), []string{"error: hook live/up looks at what nginx answers for portal, and nginx does not serve it"}},
 		{"it does not run", elsewhere, unserved("portal"), nil},
 		{"candidates are asked directly", asks(graduate.HookPost, "site"), unserved("portal"), nil},
 		{"the other app", asks(graduate.HookLive, "api"), unserved("portal"), nil},
