@@ -180,13 +180,21 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			"  pre:\n    - {name: d, http: {app: x, path: /, colour: red}}\n", []string{
 			`line 7: hook post/a: role "z" does not exist; the group has x`,
 			`line 7: hook post/a: path must begin with / and have visible ASCII characters only, not "health"`,
-			"line 7: hook post/a: status must be between 100 and 599, not 600",
+			"line 7: hook post/a: status must be between 200 and 599, not 600",
 			"line 7: hook post/a: within must be between 1s and 24h, not 25h",
 			"line 7: hook post/a: every must be between 100ms and within, not 10ms",
 			"line 8: hook post/b has http, and something else to run; it is one or the other",
 			"line 9: hook post/c: an HTTP check has within, and no timeout",
 			`line 11: unknown field "colour" in a hook's http; it may have app, path, status, contains, within, every`,
 			"line 11: hook pre/d: there is nothing new to be asked then; an HTTP check may be a post, live or rollback hook",
+		}},
+		{"a hook with two apps", head + "apps: {x: {dev: y}, z: {dev: w}}\nhooks:\n  live:\n    - {name: a, app: x, http: {app: z, path: /}}\n    - {name: b, metric: {app: z, max_5xx: 1%}, app: x}\n    - {name: c, http: {app: z, path: /, status: 101}}\n", []string{
+			"line 7: hooks.live[0] has app, and http or metric with an app of its own; it is one or the other",
+			"line 8: hooks.live[1] has app, and http or metric with an app of its own; it is one or the other",
+			"line 9: hook live/c: status must be between 200 and 599, not 101",
+		}},
+		{"a hook that is called as a task", head + "apps: {post: {dev: y}, web: {dev: w}}\nhooks:\n  post:\n    - {name: release, host: a}\n    - {name: smoke, host: a}\n  live:\n    - {name: release, host: a}\n", []string{
+			"line 7: hook post/release would be taken for the release task of role post, as tasks are called ROLE/TASK; call it otherwise",
 		}},
 		{"a hook's failure", head + "hooks:\n  post:\n    - {name: a, host: a, retries: 21, on_failure: shrug}\n    - {name: b, host: b, retries: 0}\n  abort:\n    - {name: c, host: c, on_failure: warn}\n", []string{
 			"line 6: hook post/a: retries must be between 1 and 20, not 21",

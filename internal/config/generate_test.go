@@ -127,7 +127,7 @@ func migrations(t *rapid.T, h *graduate.Hook, before []graduate.Hook) {
 func anyCheck(t *rapid.T) *graduate.HTTPCheck {
 	c := &graduate.HTTPCheck{
 		Path:     "/" + rapid.StringMatching(`[a-z?=&%:{}\[\],'"-]{0,9}`).Draw(t, "path"),
-		Status:   rapid.SampledFrom([]int{0, 100, 204, 599}).Draw(t, "status"),
+		Status:   rapid.SampledFrom([]int{0, 200, 204, 599}).Draw(t, "status"),
 		Contains: anyWord().Draw(t, "contains"), Within: anyTimeout().Draw(t, "within"),
 	}
 	if rapid.Bool().Draw(t, "every") {

@@ -27,10 +27,10 @@ func (d *document) hooks(path string, node *yaml.Node) {
 
 // hook reads one hook.
 func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
-	h := graduate.Hook{Kind: kind}
+	h, own := graduate.Hook{Kind: kind}, ""
 	d.fields(path, node, "a hook", []field{
 		{"name", func(path string, node *yaml.Node) { h.Name = d.text(path, node) }},
-		{"app", func(path string, node *yaml.Node) { h.Role = d.text(path, node) }},
+		{"app", func(path string, node *yaml.Node) { own = d.text(path, node) }},
 		{"run", func(path string, node *yaml.Node) { h.Command = d.texts(path, node) }},
 		{"process", func(path string, node *yaml.Node) { h.Process = d.text(path, node) }},
 		{"host", func(path string, node *yaml.Node) { h.Host = d.text(path, node) }},
@@ -49,6 +49,12 @@ func (d *document) hook(kind graduate.HookKind, path string, node *yaml.Node) {
 			})
 		}},
 	})
+	switch {
+	case own != "" && h.OnlyLooks(): // it has an app of its own
+		d.fail(path, node, "%s has app, and http or metric with an app of its own; it is one or the other", describe(path))
+	case own != "":
+		h.Role = own
+	}
 	d.group.Hooks = append(d.group.Hooks, h)
 }
 
@@ -82,6 +88,9 @@ func (v *validator) hooks() {
 			v.add(path+"/name", "%s appears twice", what)
 		default:
 			v.name(path+"/name", "hook", h.Name)
+		}
+		if v.group.Role(string(h.Kind)) != nil && slices.Contains(taskNames, h.Name) {
+			v.add(path+"/name", "%s would be taken for the %s task of role %s, as tasks are called ROLE/TASK; call it otherwise", what, h.Name, h.Kind)
 		}
 		seen[what] = true
 		v.hookBody(path, what, h)
@@ -118,6 +127,9 @@ func (v *validator) migration(path, what string, h graduate.Hook) {
 		v.add(path, "%s: what only looks migrates nothing", what)
 	}
 }
+
+// taskNames are what the apps' own tasks are called.
+var taskNames = []string{"predeploy", "release", "first-postdeploy", "postdeploy"}
 
 // maxRetries bounds how often a hook is tried again.
 const maxRetries = 20
@@ -180,7 +192,7 @@ func (v *validator) hookBody(path, what string, h graduate.Hook) {
 // The bounds of an HTTP check.
 const (
 	minEvery  = 100 * time.Millisecond
-	minStatus = 100
+	minStatus = 200 // what comes before is no answer yet
 	maxStatus = 599
 )
 
