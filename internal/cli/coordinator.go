@@ -101,6 +101,7 @@ func (c *coordinator) engine() *engine.Engine {
 		Platform: c.host,
 		Proxy:    c.proxy(),
 		Barrier:  barrier,
+		Room:     c.keeper(),
 		Hooks:    &hook.Runner{Containers: c.host, HostHook: config.CheckHostHook, Lines: c.screen.Line},
 		Emit:     emit,
 		Fail:     c.fail,

@@ -95,6 +95,9 @@ func decideRollback(ctx context.Context, host *dokku.Host, g *graduate.Group, o 
 	if o.Hooks {
 		r.Hooks = g.HooksOf(graduate.HookRollback)
 	}
+	if len(r.Hooks) == 0 { // nothing is done to data
+		r.Settings.Quiesce = nil
+	}
 	notes := b.Notes
 	if len(r.Hooks) == 0 && !o.Hooks && len(g.HooksOf(graduate.HookRollback)) > 0 {
 		notes = append(notes, "the rollback hooks do not run (--hooks runs them)")
@@ -185,6 +188,9 @@ func (c *coordinator) beginRollback(ctx context.Context, failed *graduate.Run) e
 	}
 	r := newRun(c.host, id, group, failed.To, failed.To, b.Apps)
 	r.Kind, r.Undoes, r.Hooks, r.User = graduate.KindRollback, failed.ID, group.HooksOf(graduate.HookRollback), failed.User
+	if len(r.Hooks) == 0 {
+		r.Settings.Quiesce = nil
+	}
 	r.Cause = cmp.Or(c.cause, c.history.Failure, "it failed after its release point")
 	for _, a := range r.Apps { // what is latest depends on how far the release came
 		if was := failed.AppOf(a.Role); was.Skip == "" {

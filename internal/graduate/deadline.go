@@ -17,6 +17,9 @@ var phaseDeadlines = map[State]time.Duration{
 	Finish:  5 * time.Minute,
 }
 
+// quiesceTime bounds what a quiesce takes besides its draining.
+const quiesceTime = 2 * time.Minute
+
 // LateError says that something did not end within its time: after the release point it may still be under way.
 type LateError struct{ text string }
 
@@ -32,6 +35,9 @@ func (r *Run) Deadline(state State) (time.Duration, error) {
 		return d, &LateError{fmt.Sprintf("not all candidates passed their checks within %s (graduate:set %s start-timeout)", d, r.Group)}
 	}
 	d := phaseDeadlines[state]
+	if state == Quiescing && r.Quiesced() {
+		d = quiesceTime + r.Settings.Quiesce.Draining()
+	}
 	if d > 0 && r.Settings.PhaseTimeout > 0 {
 		d = r.Settings.PhaseTimeout
 	}

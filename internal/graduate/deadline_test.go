@@ -11,6 +11,7 @@ import (
 
 func TestEachPhaseHasABound(t *testing.T) {
 	r := &Run{Group: "shop"}
+	r.Settings.Quiesce = &Quiesce{}
 	own := map[State]bool{Pre: true, Post: true, Live: true} // the hooks'
 	total := time.Duration(0)
 	for _, s := range Order()[:len(Order())-1] {

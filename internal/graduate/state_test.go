@@ -43,7 +43,7 @@ func TestEveryStateHasOneRowPerOutcome(t *testing.T) {
 		}
 		rows[row.From][row.On]++
 	}
-	require.Len(t, states(), 18)
+	require.Len(t, states(), 19)
 	for _, s := range states() {
 		if s.Ended() {
 			require.Empty(t, rows[s], "%s is an end", s)
@@ -55,7 +55,7 @@ func TestEveryStateHasOneRowPerOutcome(t *testing.T) {
 
 func TestOrderIsTheDocumentedOne(t *testing.T) {
 	require.Equal(t, []State{
-		Prepare, Stage, Pre, Start, Hold, Post, Rest, Switch, Release, Settle, Live, Finish, Done,
+		Prepare, Stage, Pre, Start, Hold, Quiescing, Post, Rest, Switch, Release, Settle, Live, Finish, Done,
 	}, Order())
 }
 

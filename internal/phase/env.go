@@ -19,6 +19,7 @@ type Env struct {
 	Platform graduate.Platform
 	Proxy    graduate.Proxy
 	Barrier  graduate.Barrier
+	Room     graduate.WaitingRoom
 	Hooks    graduate.HookRunner
 	Emit     graduate.Emit
 	// Fail stops the run before its release point; only the first reason counts.

@@ -10,7 +10,7 @@ import (
 )
 
 // pre runs the pre hooks. Its Undo runs the abort hooks: they come when the candidates are gone, while the new
-// images are still there.
+// images are still there, and before the old instances go on where those were kept off the data.
 type pre struct {
 	permanent
 	*Env
@@ -23,6 +23,11 @@ func (p pre) Run(ctx context.Context, r *graduate.Run) error {
 }
 
 func (p pre) Undo(ctx context.Context, r *graduate.Run) error {
+	return errors.Join(p.abortHooks(ctx, r), p.lift(ctx, r))
+}
+
+// abortHooks undoes what hooks have done to data.
+func (p pre) abortHooks(ctx context.Context, r *graduate.Run) error {
 	if err := p.Hooks.Stop(ctx, r); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package phase
 
 import (
 	"context"
+	"errors"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -16,7 +17,7 @@ func (release) State() graduate.State { return graduate.Release }
 
 func (s release) Run(ctx context.Context, r *graduate.Run) error {
 	s.setReleased()
-	if err := s.Proxy.Switch(ctx, r); err != nil {
+	if err := s.open(ctx, r); err != nil {
 		return err
 	}
 	for _, a := range r.Active() {
@@ -28,4 +29,13 @@ func (s release) Run(ctx context.Context, r *graduate.Run) error {
 		}
 		return nil
 	}))
+}
+
+// open sends all requests to the new set: those who wait at once, then the proxy's own.
+func (s release) open(ctx context.Context, r *graduate.Run) error {
+	if !r.Quiesced() {
+		return s.Proxy.Switch(ctx, r)
+	}
+	err := s.Platform.ResumeOld(ctx, r, true) // of the apps that stay as they are
+	return errors.Join(err, s.pass(ctx, graduate.NewSide), s.Proxy.Switch(ctx, r), s.Platform.KillOld(ctx, r))
 }

@@ -33,4 +33,9 @@ func (s swap) Run(ctx context.Context, r *graduate.Run) error {
 	return nil
 }
 
-func (s swap) Undo(ctx context.Context, r *graduate.Run) error { return s.Proxy.Undo(ctx, r) }
+func (s swap) Undo(ctx context.Context, r *graduate.Run) error {
+	if r.Quiesced() { // requests go on waiting until the abort hooks have run
+		return nil
+	}
+	return s.Proxy.Undo(ctx, r)
+}

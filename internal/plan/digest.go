@@ -75,7 +75,7 @@ func (d *digester) facts(prefix string, f graduate.Facts, source bool) {
 		"app.json":       string(a.AppJSON),
 		"lock":           f.Locked,
 		"scheduler":      f.Scheduler,
-		"proxy":          []any{f.Proxy, f.ProxyEnabled, a.CustomNginx},
+		"proxy":          []any{f.Proxy, f.ProxyEnabled, a.CustomNginx, a.NoRoom, a.ProxyTimeout},
 		"checks":         []any{f.ChecksDisabled, a.ChecksSkipped, a.ChecksWait},
 		"domains":        []any{a.Domains, a.Vhosts},
 		"tls":            a.TLS,

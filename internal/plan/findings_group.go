@@ -52,6 +52,9 @@ func (p *planner) findInDeadlines() {
 
 // findInSchema says that old instances go on working while hooks change data, unless they are known to bear it.
 func (p *planner) findInSchema() {
+	if p.g.Settings.Quiesce != nil && !WithoutQuiesce(p.plan) {
+		return
+	}
 	if len(p.g.HooksOf(graduate.HookPost)) == 0 || p.g.Settings.Reversible || !p.any((*role).overlaps) {
 		return
 	}

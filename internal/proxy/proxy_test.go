@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -61,6 +62,11 @@ func (m *machine) ReloadNginx(_ context.Context, app string) error {
 	m.calls = append(m.calls, "reload "+app)
 	m.load()
 	return m.reload
+}
+
+func (m *machine) ReloadAndDrain(ctx context.Context, app string, drain time.Duration) (int, error) {
+	m.calls = append(m.calls, "drain "+drain.String())
+	return 0, m.ReloadNginx(ctx, app)
 }
 
 var includeLine = regexp.MustCompile(`(?m)^  include (/.*/proxy/.*);\n`)

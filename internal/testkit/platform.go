@@ -181,3 +181,21 @@ func (p *Platform) Open(ctx context.Context, _ *graduate.Run) error { return p.w
 func (p *Platform) ReleaseTasks(_ context.Context, _ *graduate.Run, a *graduate.App, moment string) ([]graduate.Task, error) {
 	return p.Tasks[a.Target+" "+moment], nil
 }
+
+// PauseOld notes "pause old".
+func (p *Platform) PauseOld(ctx context.Context, _ *graduate.Run) error {
+	return p.world.call(ctx, "pause old")
+}
+
+// ResumeOld notes "resume old", or "resume those that stay".
+func (p *Platform) ResumeOld(ctx context.Context, _ *graduate.Run, released bool) error {
+	if released {
+		return p.world.call(ctx, "resume those that stay")
+	}
+	return p.world.call(ctx, "resume old")
+}
+
+// KillOld notes "kill old".
+func (p *Platform) KillOld(ctx context.Context, _ *graduate.Run) error {
+	return p.world.call(ctx, "kill old")
+}

@@ -1,0 +1,146 @@
+package dokku
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// statefulDocker is a Docker client whose containers are files with their state beside it: state/ID. What docker ls says
+// of them is in the file about-ID; a call that is in the file "fails" fails.
+const statefulDocker = `#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+for last; do :; done
+is() { for s; do [ "$(cat "state/$last")" != "$s" ] || return 0; done; echo "Error: $last" >&2; exit 1; }
+case "$2" in
+ls) for c in state/*; do case "$(cat "$c")" in
+  running) echo "$(cat "about-${c#state/}")|Up 2 hours" ;;
+  restarting) echo "$(cat "about-${c#state/}")|Restarting (1) 2 seconds ago" ;;
+  esac; done; exit 0 ;;
+inspect) [ -f "state/$last" ] && cat "state/$last"; exit ;;
+esac
+echo "$2 $last" >>calls
+if grep -qsx "$2 $last" fails; then echo "Error: refused" >&2; exit 1; fi
+case "$2" in
+pause) is running && echo paused >"state/$last" ;;
+unpause) is paused && echo running >"state/$last" ;;
+stop) echo exited >"state/$last" ;;
+start) echo running >"state/$last" ;;
+kill) is paused running && echo exited >"state/$last" ;;
+esac
+exit 0
+`
+
+// withContainers is a fixture of portal, which is graduated, and mailer, which stays as it is.
+func withContainers(t *testing.T) *fixture {
+	f := newFixture(t)
+	f.run.Apps = append(f.run.Apps, &graduate.App{Role: "mail", Target: "mailer", Skip: "unchanged"})
+	f.run.Settings.Quiesce = &graduate.Quiesce{}
+	f.write("bin/docker", statefulDocker)
+	for id, about := range map[string]string{
+		"web": "portal.web.1|portal||deploy|web", "work": "portal.worker.1|portal||deploy|worker",
+		"shell": "portal.run.7|portal||run|", "next": "portal.web.1.upcoming-3|portal|" + f.run.ID + "|deploy|web",
+		"mail": "mailer.web.1|mailer||deploy|web", "other": "other.web.1|other||deploy|web",
+	} {
+		f.write("bin/about-"+id, id+"|"+about)
+		f.write("bin/state/"+id, "running")
+	}
+	return f
+}
+
+// states are those of all containers, as "ID STATE".
+func (f *fixture) states() []string {
+	paths, err := filepath.Glob(filepath.Join(f.dir, "bin/state/*"))
+	require.NoError(f.t, err)
+	var out []string
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		require.NoError(f.t, err)
+		out = append(out, filepath.Base(path)+" "+strings.TrimSpace(string(data)))
+	}
+	return out
+}
+
+func TestEveryOldInstanceIsPausedAndGoesOn(t *testing.T) {
+	f := withContainers(t)
+	before := f.states()
+	require.NoError(t, f.PauseOld(t.Context(), f.run))
+	require.Equal(t, []string{"mail paused", "next running", "other running", "shell paused", "web paused", "work paused"}, f.states())
+	require.NoError(t, f.PauseOld(t.Context(), f.run), "again")
+	for range 2 {
+		require.NoError(t, f.ResumeOld(t.Context(), f.run, false))
+		require.Equal(t, before, f.states())
+	}
+}
+
+func TestAtTheReleaseTheOldOnesAreKilledAndThoseThatStayGoOn(t *testing.T) {
+	f := withContainers(t)
+	require.NoError(t, f.PauseOld(t.Context(), f.run))
+	for range 2 {
+		require.NoError(t, f.ResumeOld(t.Context(), f.run, true))
+		require.NoError(t, f.KillOld(t.Context(), f.run))
+		require.Equal(t, []string{"mail running", "next running", "other running", "shell exited", "web exited", "work exited"}, f.states())
+	}
+}
+
+func TestWhatBecomesOfOldWorkers(t *testing.T) {
+	for mode, want := range map[string][]string{
+		graduate.WorkersStop:  {"mail paused", "next running", "other running", "shell paused", "web paused", "work exited"},
+		graduate.WorkersLeave: {"mail paused", "next running", "other running", "shell running", "web paused", "work running"},
+	} {
+		f := withContainers(t)
+		f.run.Settings.Quiesce.Workers = mode
+		before := f.states()
+		require.NoError(t, f.PauseOld(t.Context(), f.run))
+		require.Equal(t, want, f.states(), mode)
+		require.NoError(t, f.ResumeOld(t.Context(), f.run, false))
+		require.Equal(t, before, f.states(), mode)
+	}
+}
+
+func TestAContainerThatIsAboutToRestartIsStopped(t *testing.T) {
+	f := withContainers(t)
+	f.write("bin/state/work", "restarting")
+	require.NoError(t, f.PauseOld(t.Context(), f.run))
+	require.Contains(t, f.states(), "work exited")
+	require.NoError(t, f.ResumeOld(t.Context(), f.run, false))
+	require.Contains(t, f.states(), "work running")
+}
+
+func TestAnInstanceThatCannotBePausedIsAnError(t *testing.T) {
+	f := withContainers(t)
+	f.write("bin/fails", "pause work\n")
+	require.ErrorContains(t, f.PauseOld(t.Context(), f.run), "docker container: exit status 1: Error: refused")
+	known, err := oldInstances(f.run)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(known, func(i instance) bool { return i.ID == "web" }), "recorded before it is paused")
+	f.write("bin/fails", "")
+	require.NoError(t, f.ResumeOld(t.Context(), f.run, false))
+	require.NotContains(t, strings.Join(f.states(), " "), "paused")
+}
+
+func TestInstancesThatAreGoneAreNoError(t *testing.T) {
+	f := withContainers(t)
+	require.NoError(t, f.PauseOld(t.Context(), f.run))
+	require.NoError(t, os.Remove(filepath.Join(f.dir, "bin/state/work")))
+	require.NoError(t, f.ResumeOld(t.Context(), f.run, false))
+	require.NoError(t, f.KillOld(t.Context(), f.run))
+	g := newFixture(t)
+	require.NoError(t, g.ResumeOld(t.Context(), g.run, false), "nothing was ever paused")
+	require.NoError(t, g.KillOld(t.Context(), g.run))
+}
+
+func TestResumingThatFailsIsAnError(t *testing.T) {
+	f := withContainers(t)
+	require.NoError(t, f.PauseOld(t.Context(), f.run))
+	f.write("bin/fails", "unpause web\n")
+	require.ErrorContains(t, f.ResumeOld(t.Context(), f.run, false), "refused")
+	f.write("bin/fails", "kill web\n")
+	require.ErrorContains(t, f.KillOld(t.Context(), f.run), "refused")
+}

@@ -1,0 +1,50 @@
+package dokku
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+// room says why requests of an app cannot wait (empty where they can, and where none come), and for how long nginx lets
+// them.
+func (h *Host) room(f *graduate.Facts) (why string, timeout time.Duration) {
+	listeners, _ := filepath.Glob(filepath.Join(h.appDir(f.App), "IP.web.*"))
+	if h.NginxRoom == nil || len(listeners) == 0 {
+		return "", 0
+	}
+	if !f.ProxyEnabled || f.Proxy != "nginx" {
+		return "they do not come by nginx", 0
+	}
+	conf, err := os.ReadFile(h.NginxConf(f.App))
+	if err != nil || len(bytes.TrimSpace(conf)) == 0 {
+		return "", 0 // nginx does not serve it
+	}
+	if err := h.NginxRoom(string(conf), f.App); err != nil {
+		return err.Error(), 0
+	}
+	return "", h.proxyTimeout(f.App)
+}
+
+// nginxTimeout is Dokku's default for proxy-read-timeout and proxy-send-timeout.
+const nginxTimeout = "60s"
+
+// proxyTimeout is how long nginx waits for an answer of the app, or with the rest of a request; 0 where it cannot be told.
+func (h *Host) proxyTimeout(app string) time.Duration {
+	var least time.Duration
+	for _, key := range []string{"proxy-read-timeout", "proxy-send-timeout"} {
+		value := h.computed("nginx", app, key, nginxTimeout)
+		if _, err := strconv.Atoi(value); err == nil {
+			value += "s" // as nginx reads a number
+		}
+		d, err := time.ParseDuration(value)
+		if err == nil && d > 0 && (least == 0 || d < least) {
+			least = d
+		}
+	}
+	return least
+}

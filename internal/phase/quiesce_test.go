@@ -1,0 +1,92 @@
+package phase_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+)
+
+func quiesced(_ *testing.T, s *story) {
+	s.run.Settings.Quiesce = &graduate.Quiesce{During: graduate.QuiescePost}
+}
+
+func TestOldInstancesAreKeptOffTheDataWhileThePostHooksRun(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.Room.Visits = graduate.Visits{Waited: 3, Longest: 4 * time.Second, TurnedAway: 1}
+	}, func(t *testing.T, s *story) {
+		s.live()
+		s.order("state hold", "state quiesce", "room open", "proxy divert",
+			"event  waiting Requests wait; those before them were answered within 0s", "pause old", "event  paused No old instance runs",
+			"state post", "hook post/migrate", "hook post/smoke", "state release", "resume those that stay", "room pass new",
+			"event  passed 3 requests waited, 4s at most, and go on to the new instances; 1 were told to come again",
+			"proxy switch", "kill old", "barrier release portal web")
+		s.never("resume old")
+	})
+}
+
+func TestNothingIsQuiescedWhereNobodyAskedForIt(t *testing.T) {
+	tell(t, func(*testing.T, *story) {}, func(t *testing.T, s *story) {
+		s.live()
+		s.order("state hold", "state quiesce", "state post")
+		s.never("room", "proxy divert", "pause", "resume", "kill", "event  ")
+	})
+}
+
+func TestAnAbortUndoesWhatHooksDidBeforeOldInstancesGoOn(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.Fail("hook post/migrate", errors.New("exit code 3"))
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Restored, s.state)
+		require.ErrorContains(t, s.err, "exit code 3")
+		s.order("pause old", "hook post/migrate", "state aborting", "stop", "hook abort/undo", "hook abort/mourn", "resume old", "room pass old", "proxy undo", "restore")
+		s.never("kill old", "resume those", "room pass new")
+	})
+}
+
+func TestWhatCannotBePausedTurnsTheRunBack(t *testing.T) {
+	for line, reason := range map[string]string{
+		"room open": "no room", "proxy divert": "no reload", "pause old": "the old instances cannot be kept off the data: no pause",
+	} {
+		tell(t, func(t *testing.T, s *story) {
+			quiesced(t, s)
+			s.Fail(line, errors.New(reason[strings.LastIndex(reason, "no "):]))
+		}, func(t *testing.T, s *story) {
+			require.Equal(t, graduate.Restored, s.state)
+			s.order("resume old", "proxy undo", "restore")
+			s.never("hook post", "state post", "kill old")
+		})
+	}
+}
+
+func TestARoomThatGoesAwayTurnsTheRunBackAndOldInstancesGoOnAtOnce(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.during("hook post/migrate", func() {
+			s.Room.Lose(errors.New("the waiting room has ended"))
+			require.Equal(t, 1, s.Count("resume old"), "before anything else is undone")
+		})
+	}, func(t *testing.T, s *story) {
+		synctest.Wait()
+		require.Equal(t, graduate.Restored, s.state)
+		require.ErrorContains(t, s.err, "the waiting room has ended")
+		s.never("state release")
+	})
+}
+
+func TestWhoIsNotDrainedIsTold(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.Proxy.Undrained = 1
+	}, func(t *testing.T, s *story) {
+		s.live()
+		require.Equal(t, 1, s.Count("event  waiting Requests wait; some before them were still open after 10s"))
+	})
+}
