@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,12 +108,26 @@ func (h *Host) holdStill(ctx context.Context, instances []instance) error {
 		if i.Stop {
 			verb = "stop"
 		}
-		_, err := h.docker(ctx, "container", verb, i.ID)
+		err := h.tell(ctx, verb, i.ID)
 		if err != nil && !h.hasStatus(ctx, i.ID, "running", "restarting") {
 			return nil
 		}
 		return err
 	})
+}
+
+// tell has Docker do something with a container, over its API where that is possible: requests wait meanwhile, and each
+// start of the client takes some 50 ms, many times that on a machine that is busy.
+func (h *Host) tell(ctx context.Context, verb, id string) error {
+	if !h.engine.usable(ctx) {
+		_, err := h.docker(ctx, "container", verb, id)
+		return err
+	}
+	response, err := h.engine.call(ctx, http.MethodPost, "/containers/"+id+"/"+verb, nil, nil)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 // hasStatus tells whether a container is in one of some states.
@@ -133,7 +148,7 @@ func (h *Host) ResumeOld(ctx context.Context, r *graduate.Run, released bool) er
 		if i.Stop {
 			verb = "start"
 		}
-		_, err := h.docker(ctx, "container", verb, i.ID)
+		err := h.tell(ctx, verb, i.ID)
 		if err != nil && !h.hasStatus(ctx, i.ID, "paused", "created") {
 			return nil // it goes on already, or has come to its end
 		}
@@ -149,7 +164,7 @@ func (h *Host) KillOld(ctx context.Context, r *graduate.Run) error {
 		return err
 	}
 	return eachOld(ctx, known, func(i instance) bool { return !i.Stays && !i.Stop }, func(ctx context.Context, i instance) error {
-		_, err := h.docker(ctx, "container", "kill", i.ID)
+		err := h.tell(ctx, "kill", i.ID)
 		if err != nil && !h.hasStatus(ctx, i.ID, "paused", "running") {
 			return nil
 		}

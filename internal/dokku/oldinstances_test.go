@@ -144,3 +144,12 @@ func TestResumingThatFailsIsAnError(t *testing.T) {
 	f.write("bin/fails", "kill web\n")
 	require.ErrorContains(t, f.KillOld(t.Context(), f.run), "refused")
 }
+
+func TestInstancesAreToldOverTheSocket(t *testing.T) {
+	f := withContainers(t)
+	f.engine.socket = fakeEngine(t, map[string]string{"POST /containers/web/pause": "", "POST /containers/work/pause": "fails"})
+	require.NoError(t, f.tell(t.Context(), "pause", "web"))
+	require.EqualError(t, f.tell(t.Context(), "pause", "work"), "docker: 500 Internal Server Error: no room")
+	require.ErrorIs(t, f.tell(t.Context(), "pause", "gone"), errAbsent)
+	require.Empty(t, f.read("bin/calls"), "the client is not started")
+}

@@ -37,7 +37,7 @@ hold_everything() {
 states() { docker ps --all --filter "label=com.dokku.app-name=$1" --format '{{.Names}} {{.State}}' | grep -E "^$1\.[a-z]+\.[0-9]+ " | sort | cut -d ' ' -f 2 | paste -sd ' '; }
 
 # in_room: how many connections wait at the sockets of the graduation.
-in_room() { ss -Hx state established | grep -c "graduate-.*-room/" || true; }
+in_room() { ss -Hx state established | grep -c "/graduate-$(jq --raw-output .run "$EVENTS" | head -n 1)-room/" || true; }
 
 # wait_for_room N: until so many wait.
 wait_for_room() {
@@ -71,7 +71,7 @@ await_answers() {
   assert_equal "$(states "${PROD[1]}")" 'paused paused' 'old containers of webservices'
   ASKED=()
   ask_later put "${PROD[0]}" '/request?q=1&r=%20' "${request[@]}"
-  ask_later get "${PROD[1]}" / 
+  ask_later get "${PROD[1]}" /
   wait_for_room 2
   let_go
   await_answers
@@ -161,12 +161,13 @@ await_answers() {
   page=$(name soon.html)
   echo '<p>In a moment, says the shop.</p>' >"$HOOKS_DIR/$page"
   chmod 644 "$HOOKS_DIR/$page"
+  head -c 900000 /dev/zero >"$BATS_TEST_TMPDIR/body"
   dokku graduate:set "$GROUP" quiesce "max_wait=2s drain=3s max_waiting=1 maintenance_page=$page" >/dev/null
   hold_everything
   ASKED=()
   ask_later waits "${PROD[0]}" /
   wait_for_room 1
-  ask_later full "${PROD[1]}" / --request POST --data-binary "@$E2E_SHARED/bin/load"
+  ask_later full "${PROD[1]}" / --request POST --data-binary "@$BATS_TEST_TMPDIR/body"
   await_answers
   let_go
   finish_graduation
@@ -180,6 +181,7 @@ await_answers() {
 }
 
 @test "waiting: 1,000 requests wait during a migration of 10 s, and all are answered" {
+  dokku graduate:set "$GROUP" quiesce 'max_wait=50s drain=3s' >/dev/null
   hold_everything
   in_background bash -c 'seq 1000 | xargs -P 1000 -I{} curl --silent --output /dev/null --max-time 60 --write-out "%{http_code} %header{x-version} %{time_total}\n" --header "Host: $1" "$2" >"$3"' \
     thousand "${PROD[0]}.$E2E_DOMAIN" "http://127.0.0.1:$E2E_HTTP_PORT/" "$BATS_TEST_TMPDIR/answers"
