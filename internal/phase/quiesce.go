@@ -65,16 +65,20 @@ func (e *Env) lift(ctx context.Context, r *graduate.Run) error {
 		return nil
 	}
 	err := e.Platform.ResumeOld(ctx, r, false)
-	return errors.Join(err, e.pass(ctx, graduate.OldSide), e.Proxy.Undo(ctx, r))
+	e.pass(ctx, graduate.OldSide)
+	return errors.Join(err, e.Proxy.Undo(ctx, r))
 }
 
-// pass sends those who wait to one side, and tells of them.
-func (e *Env) pass(ctx context.Context, to graduate.Side) error {
+// pass sends those who wait to one side, and tells of them. A room that does not hear it changes nothing: it goes by the
+// journal when this process ends, and the proxy is about to go past it.
+func (e *Env) pass(ctx context.Context, to graduate.Side) {
 	visits, err := e.Room.Pass(ctx, to)
+	if err != nil {
+		e.Emit(graduate.Event{Type: graduate.EventNotice, Message: fmt.Sprintf("Requests that wait may have to be sent again: %v", err)})
+	}
 	if visits.Waited > 0 || visits.TurnedAway > 0 {
 		e.Emit(graduate.Event{Type: graduate.EventQuiesce, State: graduate.QuiescePassed, Visits: &visits, Message: fmt.Sprintf(
 			"%d requests waited, %s at most, and go on to the %s instances; %d were told to come again", visits.Waited,
 			visits.Longest.Round(10*time.Millisecond), to, visits.TurnedAway)})
 	}
-	return err
 }

@@ -90,3 +90,19 @@ func TestWhoIsNotDrainedIsTold(t *testing.T) {
 		require.Equal(t, 1, s.Count("event  waiting Requests wait; some before them were still open after 10s"))
 	})
 }
+
+func TestARoomThatDoesNotHearChangesNothing(t *testing.T) {
+	for _, fails := range []string{"", "hook post/migrate"} {
+		tell(t, func(t *testing.T, s *story) {
+			quiesced(t, s)
+			s.Fail("room pass old", errors.New("the waiting room does not answer"))
+			s.Fail("room pass new", errors.New("the waiting room does not answer"))
+			if fails != "" {
+				s.Fail(fails, errors.New("exit code 3"))
+			}
+		}, func(t *testing.T, s *story) {
+			require.Equal(t, map[bool]graduate.State{true: graduate.Done, false: graduate.Restored}[fails == ""], s.state)
+			require.Equal(t, 1, s.Count("event   Requests that wait may have to be sent again: the waiting room does not answer"), "%q", s.Trace())
+		})
+	}
+}

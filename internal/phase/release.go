@@ -37,5 +37,6 @@ func (s release) open(ctx context.Context, r *graduate.Run) error {
 		return s.Proxy.Switch(ctx, r)
 	}
 	err := s.Platform.ResumeOld(ctx, r, true) // of the apps that stay as they are
-	return errors.Join(err, s.pass(ctx, graduate.NewSide), s.Proxy.Switch(ctx, r), s.Platform.KillOld(ctx, r))
+	s.pass(ctx, graduate.NewSide)
+	return errors.Join(err, s.Proxy.Switch(ctx, r), s.Platform.KillOld(ctx, r))
 }

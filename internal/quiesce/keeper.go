@@ -65,6 +65,9 @@ func (k *Keeper) Open(_ context.Context, r *graduate.Run, doors []graduate.Door,
 		err := p.cmd.Wait()
 		k.mu.Lock()
 		passed := p.passed
+		if k.room == p {
+			k.room = nil
+		}
 		k.mu.Unlock()
 		if !passed {
 			lost(fmt.Errorf("the waiting room has ended (%v)", err))

@@ -225,6 +225,45 @@ await_answers() {
   assert_nothing_left "${PROD[@]}"
 }
 
+@test "waiting: the room is killed: old instances answer at once, and the graduation turns back" {
+  [ "$(version_of "${PROD[0]}")" = v1 ] || back_to_v1
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
+  start_load "${PROD[@]}"
+  hold_everything
+  wait_for_room 20
+  kill -KILL "$(pgrep --full "waiting-room $(jq --raw-output .run "$EVENTS" | head -n 1)")"
+  finish_graduation
+  assert_exit 2
+  assert_one_error_line 'the waiting room has ended'
+  stop_load
+  assert_no_failed_requests
+  assert_version_never_seen v2
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
+  assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  assert_nothing_left "${PROD[@]}"
+}
+
+@test "waiting: requests of an app that stays as it is wait too, and are answered by its containers" {
+  deploy "${PROD[0]}=$(image v2)" "${PROD[1]}=$(image v1.worker --worker 1)"
+  settle "${PROD[@]}"
+  container=$(docker ps --quiet --filter "name=^/${PROD[0]}.web.1\$")
+  add_hold_hook
+  graduate_in_background
+  wait_until_held
+  assert_contains "$(event '.type == "app" and .state == "skipped"')" "${PROD[0]}"
+  assert_equal "$(states "${PROD[0]}")" paused 'containers of portal'
+  ASKED=()
+  ask_later stays "${PROD[0]}" /
+  wait_for_room 1
+  let_go
+  await_answers
+  finish_graduation
+  assert_exit 0
+  assert_contains "$(cat "$BATS_TEST_TMPDIR/stays.code")" '^200 v2'
+  assert_equal "$(docker ps --quiet --filter "name=^/${PROD[0]}.web.1\$")" "$container" 'container of portal'
+  assert_equal "$(states "${PROD[0]}")" running 'containers of portal'
+}
+
 @test "waiting: workers are stopped and started again, or left alone, as the group says" {
   dokku graduate:set "$GROUP" quiesce 'drain=3s workers=stop' >/dev/null
   hold_everything
