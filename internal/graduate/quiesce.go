@@ -38,7 +38,7 @@ const (
 const (
 	DefaultMaxWait    = 30 * time.Second
 	DefaultDrain      = 10 * time.Second
-	DefaultMaxWaiting = 1000
+	DefaultMaxWaiting = 2000
 )
 
 // Wait is MaxWait with the default filled in.

@@ -42,6 +42,8 @@ type Env struct {
 	// ended are the hooks that a coordinator before this one has brought to their end.
 	ended     map[string]bool
 	stopWatch func()
+	// lifted tells that an abort has taken the quiesce back.
+	lifted bool
 }
 
 // deploy is one running deploy of a process type.

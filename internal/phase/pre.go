@@ -31,7 +31,7 @@ func (p pre) abortHooks(ctx context.Context, r *graduate.Run) error {
 	if err := p.Hooks.Stop(ctx, r); err != nil {
 		return err
 	}
-	if !p.haveHooksBegun() {
+	if !p.abortHooksFollow(r) {
 		return nil
 	}
 	for _, h := range r.HooksOf(graduate.HookAbort) {
@@ -46,6 +46,11 @@ func (p pre) abortHooks(ctx context.Context, r *graduate.Run) error {
 		}
 	}
 	return nil
+}
+
+// abortHooksFollow tells whether an abort runs the abort hooks.
+func (e *Env) abortHooksFollow(r *graduate.Run) bool {
+	return e.haveHooksBegun() && len(r.HooksOf(graduate.HookAbort)) > 0
 }
 
 // hookName is a hook's name in events and logs.

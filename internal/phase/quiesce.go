@@ -10,8 +10,8 @@ import (
 )
 
 // quiesce keeps the old instances off the data, where the group asks for it: new requests of all apps wait, those that
-// are being answered come to their end, then nothing of the old set runs any more. The abort hooks need that as well, so
-// it is lifted when they have run (pre).
+// are being answered come to their end, then nothing of the old set runs any more. The abort hooks need that as well:
+// where there are some to be run, it is lifted after them (pre).
 type quiesce struct {
 	permanent
 	*Env
@@ -51,6 +51,14 @@ func (q quiesce) Run(ctx context.Context, r *graduate.Run) error {
 	return nil
 }
 
+func (q quiesce) Undo(ctx context.Context, r *graduate.Run) error {
+	if !r.Quiesced() || q.abortHooksFollow(r) {
+		return nil
+	}
+	// A hook that was cut off may still be at the data.
+	return errors.Join(q.Hooks.Stop(ctx, r), q.lift(ctx, r))
+}
+
 // roomLost is told when the room has gone away by itself: nginx sends requests to the old instances then.
 func (e *Env) roomLost(ctx context.Context, r *graduate.Run, err error) {
 	if e.isReleased() {
@@ -59,11 +67,12 @@ func (e *Env) roomLost(ctx context.Context, r *graduate.Run, err error) {
 	e.Fail(errors.Join(err, e.Platform.ResumeOld(context.WithoutCancel(ctx), r, false)))
 }
 
-// lift takes the quiesce back: the old instances go on, then those who wait are sent to them.
+// lift takes the quiesce back, once: the old instances go on, then those who wait are sent to them.
 func (e *Env) lift(ctx context.Context, r *graduate.Run) error {
-	if !r.Quiesced() {
+	if !r.Quiesced() || e.lifted {
 		return nil
 	}
+	e.lifted = true
 	err := e.Platform.ResumeOld(ctx, r, false)
 	e.pass(ctx, graduate.OldSide)
 	return errors.Join(err, e.Proxy.Undo(ctx, r))

@@ -51,6 +51,18 @@ func TestAnAbortUndoesWhatHooksDidBeforeOldInstancesGoOn(t *testing.T) {
 	})
 }
 
+func TestAnAbortWithoutAbortHooksLetsOldInstancesGoOnFirst(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.run.Hooks = []graduate.Hook{{Kind: graduate.HookPost, Name: "migrate"}}
+		s.Fail("hook post/migrate", errors.New("exit code 3"))
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Restored, s.state)
+		require.Equal(t, 2, s.Count("hooks stop"), "before the old ones, and in its turn")
+		s.order("state aborting", "resume old", "room pass old", "proxy undo", "stop", "restore")
+	})
+}
+
 func TestWhatCannotBePausedTurnsTheRunBack(t *testing.T) {
 	for line, reason := range map[string]string{
 		"room open": "no room", "proxy divert": "no reload", "pause old": "the old instances cannot be kept off the data: no pause",

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
@@ -51,6 +52,10 @@ type door struct {
 
 // Open opens a room with these doors.
 func Open(doors []graduate.Door, bounds Bounds) (*Room, error) {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
+		bounds.Most = min(bounds.Most, places(files.Cur))
+	}
 	r := &Room{bounds: bounds, waiting: map[*net.UnixConn]time.Time{}}
 	for _, d := range doors {
 		opened, err := open(d)
@@ -66,6 +71,12 @@ func Open(doors []graduate.Door, bounds Bounds) (*Room, error) {
 		go r.letIn(d)
 	}
 	return r, nil
+}
+
+// places is for how many a process with so many file descriptors has room: each who goes on has two.
+func places(files uint64) int {
+	const others = 64 // sockets, pipes, and those who are being turned away
+	return int(min((max(files, others)-others)/2, 1<<30))
 }
 
 // open listens at the socket of a door. The proxy's workers are a user of their own: they may pass through the folder,

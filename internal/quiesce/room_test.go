@@ -206,3 +206,9 @@ func TestAFolderOfSomebodyElseIsNotUsed(t *testing.T) {
 	require.Error(t, err)
 	require.False(t, errors.Is(err, os.ErrExist))
 }
+
+func TestPlacesOfAProcess(t *testing.T) {
+	for files, want := range map[uint64]int{0: 0, 64: 0, 1024: 480, 1 << 63: 1 << 30} {
+		require.Equal(t, want, places(files))
+	}
+}
