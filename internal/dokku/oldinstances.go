@@ -157,19 +157,33 @@ func (h *Host) ResumeOld(ctx context.Context, r *graduate.Run, released bool) er
 }
 
 // KillOld kills the old containers of the apps that are graduated: one that Dokku retires by SIGTERM would run for a
-// moment, on data that are not its own any more. A killed one is not run again.
+// moment, on data that are not its own any more. So may a killed one: the signal is for its first process (docker-init),
+// and Docker lets all of them run to have it delivered. So it is cut off from its networks before.
 func (h *Host) KillOld(ctx context.Context, r *graduate.Run) error {
 	known, err := oldInstances(r)
 	if err != nil {
 		return err
 	}
 	return eachOld(ctx, known, func(i instance) bool { return !i.Stays && !i.Stop }, func(ctx context.Context, i instance) error {
+		h.cutOff(ctx, i.ID)
 		err := h.tell(ctx, "kill", i.ID)
 		if err != nil && !h.hasStatus(ctx, i.ID, "paused", "running") {
 			return nil
 		}
 		return err
 	})
+}
+
+// cutOff takes a container off its networks. What cannot be done is no reason not to kill it: one of the host's network
+// cannot be taken off it.
+func (h *Host) cutOff(ctx context.Context, id string) {
+	out, err := h.docker(ctx, "container", "inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", id)
+	if err != nil {
+		return
+	}
+	for _, network := range strings.Fields(out) {
+		_, _ = h.docker(ctx, "network", "disconnect", "--force", network, id)
+	}
 }
 
 // eachOld calls f for some of the instances, side by side. One that fails keeps no other from its turn.

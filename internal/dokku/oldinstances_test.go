@@ -23,8 +23,10 @@ ls) for c in state/*; do case "$(cat "$c")" in
   running) echo "$(cat "about-${c#state/}")|Up 2 hours" ;;
   restarting) echo "$(cat "about-${c#state/}")|Restarting (1) 2 seconds ago" ;;
   esac; done; exit 0 ;;
-inspect) [ -f "state/$last" ] && cat "state/$last"; exit ;;
+inspect) case "$*" in *Networks*) echo "bridge shop "; exit ;; esac
+  [ -f "state/$last" ] && cat "state/$last"; exit ;;
 esac
+if [ "$1" = network ]; then shift; echo "$*" >>calls; exit; fi
 echo "$2 $last" >>calls
 if grep -qsx "$2 $last" fails; then echo "Error: refused" >&2; exit 1; fi
 case "$2" in
@@ -67,6 +69,11 @@ func (f *fixture) states() []string {
 	return out
 }
 
+// callsOf are the calls of the Docker client about one container.
+func (f *fixture) callsOf(id string) []string {
+	return slices.DeleteFunc(strings.Split(f.read("bin/calls"), "\n"), func(line string) bool { return !strings.HasSuffix(line, " "+id) })
+}
+
 func TestEveryOldInstanceIsPausedAndGoesOn(t *testing.T) {
 	f := withContainers(t)
 	before := f.states()
@@ -86,6 +93,8 @@ func TestAtTheReleaseTheOldOnesAreKilledAndThoseThatStayGoOn(t *testing.T) {
 		require.NoError(t, f.ResumeOld(t.Context(), f.run, true))
 		require.NoError(t, f.KillOld(t.Context(), f.run))
 		require.Equal(t, []string{"mail running", "next running", "other running", "shell exited", "web exited", "work exited"}, f.states())
+		require.Equal(t, []string{"pause web", "disconnect --force bridge web", "disconnect --force shop web", "kill web"}, f.callsOf("web")[:4])
+		require.NotContains(t, strings.Join(f.callsOf("mail"), " "), "disconnect")
 	}
 }
 

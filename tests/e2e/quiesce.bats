@@ -42,10 +42,11 @@ set_deploy() {
 }
 
 # release VERSION [option of portal's image…]: dev gets a version, whose migration breaks the one before and goes on for 2 s
-# after that; then it is graduated under load. PostgreSQL's log of the time is in $STATEMENTS.
+# after that; then it is graduated under load. What prod had is in $OLD, PostgreSQL's log of the time in $STATEMENTS.
 release() {
   local version=$1
   shift
+  OLD=$(version_of "${PROD[0]}")
   set_deploy "$version" "${DEV[@]}" --behaviour migrate-breaks --behaviour migrate-busy=2s "$@"
   settle "${DEV[@]}" "${PROD[@]}"
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
@@ -74,8 +75,8 @@ statements_since() {
   assert_exit 0
   stop_load
   [ "$(load_value 'requests failed')" -gt 0 ] || fail 'no request failed: this test shows nothing'
-  [ "$(statements_during v1 v2 | wc -l)" -gt 0 ] || fail 'no statement of the old version: this test shows nothing'
-  echo "# without: $(load_value 'requests failed') of $(load_value 'requests sent') requests failed, $(statements_during v1 v2 | wc -l) old statements during the migration" >&3
+  [ "$(statements_during "$OLD" v2 | wc -l)" -gt 0 ] || fail 'no statement of the old version: this test shows nothing'
+  echo "# without: $(load_value 'requests failed') of $(load_value 'requests sent') requests failed, $(statements_during "$OLD" v2 | wc -l) old statements during the migration" >&3
 }
 
 @test "quiesce: with it no request fails, and the database gets no statement of an old instance while the migration goes on" {
@@ -86,7 +87,7 @@ statements_since() {
   sleep 0.5
   stop_load
   assert_no_failed_requests
-  assert_equal "$(statements_during v2 v3 | head -n 3)" '' 'statements of old instances during the migration'
+  assert_equal "$(statements_during "$OLD" v3 | head -n 3)" '' 'statements of old instances during the migration'
   assert_order "$(time_of '.type == "quiesce" and .state == "waiting"')" "$(time_of '.type == "quiesce" and .state == "paused"')" \
     "$(time_of '.type == "hook" and .state == "started"')" "$(released_at)" "$(time_of '.type == "quiesce" and .state == "passed"')"
   assert_equal "$(reloads_between "$(time_of '.state == "quiesce"')" "$(time_of '.type == "quiesce" and .state == "paused"')")" 1 'reloads of nginx until requests waited'
@@ -94,7 +95,7 @@ statements_since() {
   settle "${PROD[@]}"
   assert_nothing_left "${PROD[@]}"
   # the old ones never ran again, not even to hear that they are retired
-  assert_equal "$(statements_since v2 v3 | head -n 3)" '' 'statements of old instances since the migration began'
+  assert_equal "$(statements_since "$OLD" v3 | head -n 3)" '' 'statements of old instances since the migration began'
   jq --raw-output 'select(.type == "quiesce" and .visits) | "# \(.message); the room had \(.visits.memory / 1e6 | floor) MB"' "$EVENTS" >&3
 }
 
@@ -106,9 +107,9 @@ statements_since() {
   sleep 0.5
   stop_load
   assert_no_failed_requests
-  assert_equal "$(statements_during v3 v4 | head -n 3)" '' 'statements of old instances from the migration to the end of its reversal'
+  assert_equal "$(statements_during "$OLD" v4 | head -n 3)" '' 'statements of old instances from the migration to the end of its reversal'
   assert_version_never_seen v4
-  assert_serves v3 "${PROD[@]}"
+  assert_serves "$OLD" "${PROD[@]}"
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
   assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
   assert_nothing_left "${PROD[@]}"
