@@ -56,6 +56,9 @@ func WaitingRoom(args []string) int {
 	err := quiesce.Attend(context.Background(), os.Stdin, os.Stdout, quiesce.Surroundings{
 		Released: func() (bool, error) { return journal.Released(r.Journal()) },
 		Resume:   func(ctx context.Context) error { return host.ResumeOld(ctx, r, false) },
+		Retire: func(ctx context.Context) error {
+			return errors.Join(host.ResumeOld(ctx, r, true), host.KillOld(ctx, r))
+		},
 		Recheck: func(ctx context.Context) error {
 			look := time.NewTicker(lookPause)
 			defer look.Stop()

@@ -34,8 +34,9 @@ type answer struct {
 type Surroundings struct {
 	// Released tells whether the run has passed its release point, where nobody is there to say so.
 	Released func() (bool, error)
-	// Resume lets the old instances go on.
+	// Resume lets the old instances go on; Retire ends them, past the release point, but for those that stay.
 	Resume func(context.Context) error
+	Retire func(context.Context) error
 	// Recheck looks once more whether they do, when those who waited are on their way to them.
 	Recheck func(context.Context) error
 	// Comers returns what waits until nobody can come any more who was sent to the room by now.
@@ -90,7 +91,7 @@ func Attend(ctx context.Context, in io.Reader, out io.Writer, s Surroundings) er
 func orphaned(ctx context.Context, s Surroundings) (graduate.Side, error) {
 	released, err := s.Released()
 	if released {
-		return graduate.NewSide, err
+		return graduate.NewSide, errors.Join(err, s.Retire(ctx))
 	}
 	return graduate.OldSide, errors.Join(err, s.Resume(ctx))
 }

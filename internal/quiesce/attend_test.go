@@ -22,6 +22,7 @@ type attended struct {
 	answers  *json.Decoder
 	socket   string
 	resumed  int
+	retired  int
 	released bool
 	ended    chan error
 	// comers ends the wait for those who may still come.
@@ -39,6 +40,7 @@ func attend(t *testing.T) *attended {
 		a.ended <- Attend(t.Context(), in, out, Surroundings{
 			Released: func() (bool, error) { return a.released, nil },
 			Resume:   func(context.Context) error { a.resumed++; return nil },
+			Retire:   func(context.Context) error { a.retired++; return nil },
 			Recheck:  func(context.Context) error { a.resumed++; return nil },
 			Comers:   func() func(context.Context) { return func(context.Context) { <-a.comers } },
 		})
@@ -108,6 +110,7 @@ func TestARoomWithoutCoordinatorAfterTheReleasePointLetsTheNewOnesAnswer(t *test
 	require.NoError(t, waiting.Close())
 	close(a.comers)
 	require.Zero(t, a.resumed)
+	require.Equal(t, 1, a.retired)
 }
 
 func TestARoomThatCannotBeOpenedSaysWhy(t *testing.T) {

@@ -226,6 +226,22 @@ await_answers() {
   assert_nothing_left "${PROD[@]}"
 }
 
+@test "waiting: the coordinator is killed right after the release record: the new instances answer" {
+  back_to_v1
+  old=$(docker ps --quiet --no-trunc --filter "name=^/${PROD[0]}.web.1\$")
+  start_load "${PROD[@]}"
+  GRADUATE_FAILPOINT=after:state:release graduate --all
+  [ "$status" -ne 0 ] || fail 'the coordinator did not die'
+  for app in "${PROD[@]}"; do assert_equal "$(version_of "$app")" v2 "version of $app, before the recovery"; done
+  assert_equal "$(docker inspect --format '{{.State.ExitCode}}' "$old" 2>/dev/null || echo 137)" 137 'exit code of an old instance: it was killed'
+  dokku graduate:recover "$GROUP"
+  stop_load
+  assert_no_failed_requests
+  assert_serves v2 "${PROD[@]}"
+  settle "${PROD[@]}"
+  assert_nothing_left "${PROD[@]}"
+}
+
 @test "waiting: the room is killed: old instances answer at once, and the graduation turns back" {
   back_to_v1
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
