@@ -85,6 +85,14 @@ type Visits struct {
 // Quiesced tells whether the run keeps the old instances off the data.
 func (r *Run) Quiesced() bool { return r.Settings.Quiesce != nil }
 
+// Next is the state that follows in this run: one without a quiesce passes over that state.
+func (r *Run) Next(from State, on Outcome) (to State, ok bool) {
+	if to, ok = Next(from, on); to == Quiescing && !r.Quiesced() {
+		return Next(to, Succeeded)
+	}
+	return to, ok
+}
+
 // RoomSocket is the n-th socket of the run's waiting room. The proxy's own user has to reach it, and the path of a socket
 // may have 107 bytes only (unix(7)): it is not below Dir.
 func (r *Run) RoomSocket(n int) string {

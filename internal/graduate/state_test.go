@@ -131,3 +131,21 @@ func TestEveryRunEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestARunWithoutAQuiescePassesOverIt(t *testing.T) {
+	for quiesce, want := range map[*Quiesce][]State{nil: {Hold, Post, Rest}, {}: {Hold, Quiescing, Post}} {
+		r := &Run{Settings: Settings{Quiesce: quiesce}}
+		states := []State{Hold}
+		for range 2 {
+			next, ok := r.Next(states[len(states)-1], Succeeded)
+			require.True(t, ok)
+			states = append(states, next)
+		}
+		require.Equal(t, want, states)
+		next, ok := r.Next(Quiescing, Failed)
+		require.True(t, ok)
+		require.Equal(t, Aborting, next)
+	}
+	_, ok := (&Run{}).Next(Done, Succeeded)
+	require.False(t, ok)
+}

@@ -20,9 +20,6 @@ type quiesce struct {
 func (quiesce) State() graduate.State { return graduate.Quiescing }
 
 func (q quiesce) Run(ctx context.Context, r *graduate.Run) error {
-	if !r.Quiesced() {
-		return nil
-	}
 	if err := q.Proxy.Prepare(ctx, r, q.Barrier.Held()); err != nil {
 		return err
 	}

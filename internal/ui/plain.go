@@ -98,10 +98,7 @@ func sentence(r *graduate.Run, e graduate.Event, began map[string]time.Time) str
 func stateSentence(r *graduate.Run, s graduate.State) string {
 	switch s {
 	case graduate.Quiescing:
-		if r.Quiesced() {
-			return step + "Quiesce: requests wait, and the old instances are kept off the data"
-		}
-		return ""
+		return step + "Quiesce: requests wait, and the old instances are kept off the data"
 	case graduate.Post:
 		return step + "All are held: nothing is live, nothing is unchecked"
 	case graduate.Switch:

@@ -226,6 +226,23 @@ await_answers() {
   assert_nothing_left "${PROD[@]}"
 }
 
+@test "waiting: the coordinator is killed at each step of a quiesce, and prod is what it was" {
+  back_to_v1
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
+  start_load "${PROD[@]}"
+  for moment in quiesce/linked quiesce/recorded quiesce/paused after:quiesce:paused; do
+    GRADUATE_FAILPOINT=$moment graduate --all
+    [ "$status" -ne 0 ] || fail "the coordinator did not die at $moment"
+    dokku graduate:recover "$GROUP"
+    fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
+    assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+    assert_nothing_left "${PROD[@]}"
+  done
+  stop_load
+  assert_no_failed_requests
+  assert_version_never_seen v2
+}
+
 @test "waiting: the coordinator is killed right after the release record: the new instances answer" {
   back_to_v1
   old=$(docker ps --quiet --no-trunc --filter "name=^/${PROD[0]}.web.1\$")
