@@ -176,7 +176,7 @@ func TestAKeeperOpensARoomAndLetsAllGoOn(t *testing.T) {
 func TestAKeeperTellsWhenItsRoomIsLost(t *testing.T) {
 	k, r := keeperOf(t, "room")
 	lost := make(chan error, 1)
-	door := graduate.Door{Socket: filepath.Join(t.TempDir(), "0.sock")}
+	door := graduate.Door{Socket: filepath.Join(t.TempDir(), "room", "0.sock")}
 	require.NoError(t, k.Open(t.Context(), r, []graduate.Door{door}, func(err error) { lost <- err }))
 	require.NoError(t, k.room.cmd.Process.Kill())
 	select {
@@ -185,6 +185,7 @@ func TestAKeeperTellsWhenItsRoomIsLost(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("nobody was told")
 	}
+	require.NoDirExists(t, filepath.Dir(door.Socket))
 	visits, err := k.Pass(t.Context(), graduate.OldSide)
 	require.NoError(t, err, "there is no room any more")
 	require.Zero(t, visits)

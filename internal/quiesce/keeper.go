@@ -70,6 +70,10 @@ func (k *Keeper) Open(_ context.Context, r *graduate.Run, doors []graduate.Door,
 		}
 		k.mu.Unlock()
 		if !passed {
+			for _, d := range doors { // nobody is there who would close them
+				_ = os.Remove(d.Socket)
+				_ = os.Remove(filepath.Dir(d.Socket))
+			}
 			lost(fmt.Errorf("the waiting room has ended (%v)", err))
 		}
 	}()
