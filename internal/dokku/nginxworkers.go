@@ -33,12 +33,7 @@ func (h *Host) ReloadAndDrain(ctx context.Context, app string, drain time.Durati
 	if len(before) == 0 {
 		return 0, errors.New("the processes of nginx cannot be seen, so nobody knows when it sends nothing to old instances any more")
 	}
-	if err := h.ReloadNginx(ctx, app); err != nil {
-		return 0, err
-	}
-	reloaded, cancel := context.WithTimeout(ctx, reloadTime)
-	defer cancel()
-	if err := awaitLeaving(reloaded, before); err != nil {
+	if err := h.reload(ctx, app, before); err != nil {
 		return 0, err
 	}
 	drained, cancel := context.WithTimeout(ctx, drain)
@@ -53,6 +48,22 @@ func (h *Host) ReloadAndDrain(ctx context.Context, app string, drain time.Durati
 		}
 	}
 	return left, nil
+}
+
+// ReloadAndAwait reloads nginx, and returns when none of its workers from before takes requests any more. One that does not
+// run at all has none, and will begin with the configuration as it is.
+func (h *Host) ReloadAndAwait(ctx context.Context, app string) error {
+	return h.reload(ctx, app, h.nginxWorkers())
+}
+
+// reload reloads nginx, and returns when none of the workers takes requests any more.
+func (h *Host) reload(ctx context.Context, app string, before []graduate.Proc) error {
+	if err := h.ReloadNginx(ctx, app); err != nil {
+		return err
+	}
+	reloaded, cancel := context.WithTimeout(ctx, reloadTime)
+	defer cancel()
+	return awaitLeaving(reloaded, before)
 }
 
 // AwaitNginxWorkers returns what waits until the present workers of nginx have ended.

@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -85,6 +87,16 @@ func (n *Nginx) Doors(r *graduate.Run) ([]graduate.Door, error) {
 	return doors, err
 }
 
+// diverted is a file that is there from before the requests are diverted until it is known that they are not any more.
+// The link does not tell: nginx may run by what it led to at its last reload, whoever made that.
+func diverted(r *graduate.Run) string { return filepath.Join(dir(r), "diverted") }
+
+// wereDiverted tells whether nginx may be sending requests to the waiting room.
+func wereDiverted(r *graduate.Run) bool {
+	_, err := os.Lstat(diverted(r))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // Divert sends the requests of all apps to the waiting room. The configuration is tested with the link turned over: in
 // between somebody else's reload may divert them a moment earlier, which is no harm, as the room is open.
 func (n *Nginx) Divert(ctx context.Context, r *graduate.Run, drain time.Duration) (int, error) {
@@ -92,12 +104,36 @@ func (n *Nginx) Divert(ctx context.Context, r *graduate.Run, drain time.Duration
 	if err != nil || len(changes) == 0 {
 		return 0, err
 	}
+	if err := renameio.WriteFile(diverted(r), nil, 0o600); err != nil {
+		return 0, err
+	}
 	if err := renameio.Symlink(room, link(r)); err != nil {
 		return 0, err
 	}
 	failpoint.Hit("quiesce/linked")
 	if err := n.test(ctx, r); err != nil {
-		return 0, errors.Join(err, renameio.Symlink(old, link(r)))
+		err = errors.Join(err, renameio.Symlink(old, link(r)))
+		if ctx.Err() == nil { // nobody's reload has taken what nginx does not accept
+			err = errors.Join(err, os.Remove(diverted(r)))
+		}
+		return 0, err
 	}
 	return n.Host.ReloadAndDrain(ctx, changes[0].App, drain)
+}
+
+// bringBack sends requests that were diverted to the old instances again. It returns when nginx has taken that: the files
+// that it reads meanwhile must not change.
+func (n *Nginx) bringBack(ctx context.Context, r *graduate.Run, changes []change) error {
+	if !wereDiverted(r) || len(changes) == 0 {
+		return nil
+	}
+	if err := renameio.Symlink(old, link(r)); err != nil {
+		return err
+	}
+	failpoint.Hit("quiesce/back")
+	if err := n.Host.ReloadAndAwait(ctx, changes[0].App); err != nil {
+		return err
+	}
+	failpoint.Hit("quiesce/brought")
+	return os.Remove(diverted(r))
 }

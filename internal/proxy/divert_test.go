@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -64,17 +65,100 @@ func TestUndoBringsDivertedRequestsBack(t *testing.T) {
 	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal", "ws")))
 	_, err := n.Divert(t.Context(), m.run, time.Second)
 	require.NoError(t, err)
-	m.calls, m.reload = nil, errors.New("nginx is not running")
-	require.ErrorIs(t, n.Undo(t.Context(), m.run), m.reload)
-	m.calls, m.reload = nil, nil
-	require.NoError(t, n.Undo(t.Context(), m.run))
-	require.Equal(t, []string{"reload portal"}, m.calls)
+	m.calls, m.untaken = nil, errors.New("nginx has not taken its new configuration")
+	require.ErrorIs(t, n.Undo(t.Context(), m.run), m.untaken)
+	require.NotEqual(t, conf("ws", "10.0.0.1"), m.read("ws"), "no file changes while nginx may be reading it")
+	m.load() // by somebody else
+	require.Equal(t, conf("ws", "10.0.0.1"), m.loaded["ws"])
+	m.calls, m.untaken = nil, nil
+	require.NoError(t, n.Undo(t.Context(), m.run), "it is tried again, as nobody knows of the other reload")
+	require.Equal(t, []string{"await", "reload portal"}, m.calls)
 	require.Equal(t, map[string]string{"portal": conf("portal", "10.0.0.1"), "ws": conf("ws", "10.0.0.1")}, m.loaded)
 	require.Equal(t, conf("ws", "10.0.0.1"), m.read("ws"))
 	require.NoDirExists(t, dir(m.run))
 	m.calls = nil
 	require.NoError(t, n.Undo(t.Context(), m.run), "a second time")
 	require.Empty(t, m.calls)
+}
+
+func TestUndoBringsThemBackWhereTheOneBeforeIsCutOffBeforeItsReload(t *testing.T) {
+	m, n := newQuiesced(t, "portal")
+	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal")))
+	_, err := n.Divert(t.Context(), m.run, time.Second)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(link(m.run)))
+	require.NoError(t, os.Symlink(old, link(m.run))) // Undo came so far
+	require.NoError(t, n.Undo(t.Context(), m.run))
+	require.Equal(t, conf("portal", "10.0.0.1"), m.loaded["portal"])
+}
+
+func TestATestThatIsCutOffMayHaveLetSomebodyDivertThem(t *testing.T) {
+	m, n := newQuiesced(t, "portal")
+	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal")))
+	ctx, cancel := context.WithCancel(t.Context())
+	m.testing = func() { m.load(); cancel() }
+	m.test = context.Canceled
+	_, err := n.Divert(ctx, m.run, time.Second)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Contains(t, m.loaded["portal"], waiting(m.run, 0))
+	require.NoError(t, n.Undo(t.Context(), m.run))
+	require.Equal(t, conf("portal", "10.0.0.1"), m.loaded["portal"])
+}
+
+func TestASwitchOfDivertedRequestsIsDoneWhenNginxHasTakenIt(t *testing.T) {
+	m, n := newQuiesced(t, "portal")
+	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal")))
+	_, err := n.Divert(t.Context(), m.run, time.Second)
+	require.NoError(t, err)
+	m.untaken = errors.New("nginx has not taken its new configuration")
+	require.ErrorIs(t, n.Switch(t.Context(), m.run), m.untaken)
+	m.untaken = nil
+	require.NoError(t, n.Switch(t.Context(), m.run))
+	require.Equal(t, conf("portal", "172.17.1.1", "172.17.1.2"), m.loaded["portal"])
+}
+
+func TestASwitchThatFailsLeavesNoFileThatIncludesWhatIsRemoved(t *testing.T) {
+	for name, stop := range map[string]func(*testing.T, *machine, *Nginx){
+		"before its first step": func(*testing.T, *machine, *Nginx) {},
+		"at its reload": func(t *testing.T, m *machine, n *Nginx) {
+			m.untaken = errors.New("nginx has not taken its new configuration")
+			require.Error(t, n.Switch(t.Context(), m.run))
+		},
+		"at the file of one": func(t *testing.T, m *machine, n *Nginx) {
+			require.NoError(t, os.Rename(m.NginxConf("portal"), m.NginxConf("portal")+".away"))
+			require.NoError(t, os.Mkdir(m.NginxConf("portal"), 0o755))
+			require.NoError(t, os.Mkdir(m.NginxConf("portal")+"/in-the-way", 0o755))
+			m.untaken = errors.New("its files are not to be read now")
+			require.Error(t, n.Switch(t.Context(), m.run))
+			require.NoError(t, os.RemoveAll(m.NginxConf("portal")))
+			require.NoError(t, os.Rename(m.NginxConf("portal")+".away", m.NginxConf("portal")))
+			require.Equal(t, conf("mailer", "10.0.0.1"), m.read("mailer"), "it keeps no other from its turn")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, n := newQuiesced(t, "portal", "mailer")
+			m.run.Apps[1].Skip = "unchanged"
+			require.NoError(t, n.Prepare(t.Context(), m.run, held("portal")))
+			_, err := n.Divert(t.Context(), m.run, time.Second)
+			require.NoError(t, err)
+			stop(t, m, n)
+			require.NoError(t, n.Settle(t.Context(), m.run))
+			require.NoDirExists(t, dir(m.run))
+			m.load()
+			require.Equal(t, map[string]string{"portal": conf("portal", "172.17.1.1", "172.17.1.2"), "mailer": conf("mailer", "10.0.0.1")}, m.loaded)
+		})
+	}
+}
+
+func TestWhatOthersHaveWrittenSinceStays(t *testing.T) {
+	m, n := newQuiesced(t, "portal", "ws")
+	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal", "ws")))
+	m.write("portal", conf("portal", "172.17.8.8"))
+	require.NoError(t, os.Remove(m.NginxConf("ws"))) // the app was destroyed
+	require.NoError(t, n.Settle(t.Context(), m.run))
+	require.Equal(t, conf("portal", "172.17.8.8"), m.read("portal"))
+	require.NoFileExists(t, m.NginxConf("ws"))
+	require.NoDirExists(t, dir(m.run))
 }
 
 func TestAConfigurationThatNginxDoesNotAcceptDivertsNobody(t *testing.T) {
@@ -86,6 +170,8 @@ func TestAConfigurationThatNginxDoesNotAcceptDivertsNobody(t *testing.T) {
 	target, err := os.Readlink(link(m.run))
 	require.NoError(t, err)
 	require.Equal(t, old, target)
+	m.test = nil
+	require.NoError(t, n.Undo(t.Context(), m.run))
 	require.NotContains(t, strings.Join(m.calls, " "), "reload")
 }
 

@@ -33,8 +33,11 @@ type Host interface {
 	RenderNginx(ctx context.Context, r *graduate.Run, a *graduate.App) ([]byte, error)
 	// TestNginx tests the whole configuration; app says whose settings apply.
 	TestNginx(ctx context.Context, app string) error
-	// ReloadNginx reloads nginx.
+	// ReloadNginx tells nginx to reload its configuration.
 	ReloadNginx(ctx context.Context, app string) error
+	// ReloadAndAwait reloads nginx and returns when it has taken its configuration: none of its workers takes requests by
+	// the one before. It fails where one still does.
+	ReloadAndAwait(ctx context.Context, app string) error
 	// ReloadAndDrain reloads nginx and returns when requests that its workers were answering have come to their end, or
 	// drain is over; left is how many workers still have some. It fails where one still takes new requests.
 	ReloadAndDrain(ctx context.Context, app string, drain time.Duration) (left int, err error)
@@ -208,20 +211,39 @@ func (n *Nginx) Switch(ctx context.Context, r *graduate.Run) error {
 		return err
 	}
 	failpoint.Hit("switch/linked")
-	if err := n.Host.ReloadNginx(ctx, changes[0].App); err != nil {
+	reload := n.Host.ReloadNginx
+	if wereDiverted(r) { // old instances end when nobody is sent to them any more
+		reload = n.Host.ReloadAndAwait
+	}
+	errs := []error{reload(ctx, changes[0].App)}
+	for _, c := range changes { // they say what the link leads to now, so that it is no matter whether nginx has taken that
+		failpoint.Hit("switch/write")
+		errs = append(errs, n.write(c.App, c.After))
+	}
+	return errors.Join(errs...)
+}
+
+// Settle removes the run's files. An app's file that still includes some of them, after a Switch that failed or beside an
+// app that Dokku has not deployed since, gets its lines first: without them nginx would not accept any configuration.
+func (n *Nginx) Settle(_ context.Context, r *graduate.Run) error {
+	changes, err := n.changes(r)
+	if err != nil {
 		return err
 	}
 	for _, c := range changes {
-		failpoint.Hit("switch/write")
-		if err := n.write(c.App, c.After); err != nil {
+		now, err := os.ReadFile(n.Host.NginxConf(c.App))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the app is gone
+		}
+		if err == nil && strings.Contains(string(now), dir(r)+"/") {
+			err = n.write(c.App, c.After)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return os.RemoveAll(dir(r))
 }
-
-// Settle removes the run's files, which no configuration names any more.
-func (n *Nginx) Settle(_ context.Context, r *graduate.Run) error { return os.RemoveAll(dir(r)) }
 
 // Undo puts every file back as it was. Nothing needs to be reloaded, as what nginx runs has the same addresses, unless
 // requests were diverted.
@@ -230,15 +252,10 @@ func (n *Nginx) Undo(ctx context.Context, r *graduate.Run) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	if leads(r, room) && len(changes) > 0 {
-		if err := renameio.Symlink(old, link(r)); err != nil {
-			return err
-		}
-		if err := n.Host.ReloadNginx(ctx, changes[0].App); err != nil {
-			return errors.Join(err, renameio.Symlink(room, link(r))) // so that this is tried again
-		}
+	if err := n.bringBack(ctx, r, changes); err != nil {
+		return err
 	}
+	var errs []error
 	for _, c := range changes {
 		failpoint.Hit("switch/undo")
 		if c.Absent {

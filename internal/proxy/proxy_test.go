@@ -25,8 +25,11 @@ type machine struct {
 	unproxied map[string]bool
 	rendered  map[string]string
 	test      error
+	testing   func() // what happens meanwhile
 	reload    error
-	calls     []string
+	// untaken is why nginx stays with the configuration that it has.
+	untaken error
+	calls   []string
 	// loaded is what nginx has for an app: its file with the includes resolved at the last reload.
 	loaded  map[string]string
 	notices []string
@@ -55,6 +58,9 @@ func (m *machine) RenderNginx(_ context.Context, _ *graduate.Run, a *graduate.Ap
 
 func (m *machine) TestNginx(_ context.Context, app string) error {
 	m.calls = append(m.calls, "test "+app)
+	if m.testing != nil {
+		m.testing()
+	}
 	return m.test
 }
 
@@ -62,6 +68,14 @@ func (m *machine) ReloadNginx(_ context.Context, app string) error {
 	m.calls = append(m.calls, "reload "+app)
 	m.load()
 	return m.reload
+}
+
+func (m *machine) ReloadAndAwait(ctx context.Context, app string) error {
+	m.calls = append(m.calls, "await")
+	if m.untaken != nil {
+		return m.untaken
+	}
+	return m.ReloadNginx(ctx, app)
 }
 
 func (m *machine) ReloadAndDrain(ctx context.Context, app string, drain time.Duration) (int, error) {
