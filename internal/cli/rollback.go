@@ -13,6 +13,7 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/plan"
+	"github.com/dokku-graduate/dokku-graduate/internal/proxy"
 	"github.com/dokku-graduate/dokku-graduate/internal/ui"
 )
 
@@ -207,7 +208,8 @@ func tidy(ctx context.Context, host *dokku.Host, r *graduate.Run) error {
 	failed := multierror.Append(nil, err)
 	for _, h := range past {
 		if h.Run.ID != r.ID && (h.Outcome == nil || h.Outcome.State != graduate.OutcomeLive) && !host.Alive(h.Run.ID) || h.Run.ID == r.Undoes && r.Cause != "" {
-			failed = multierror.Append(failed, host.Supersede(ctx, h.Run))
+			nginx := &proxy.Nginx{Host: host} // before the folder is removed which an app that stays may still include
+			failed = multierror.Append(failed, nginx.Settle(ctx, h.Run), host.Supersede(ctx, h.Run))
 		}
 	}
 	kept, err := host.KeptRuns(ctx)
