@@ -118,3 +118,36 @@ func TestARoomThatDoesNotHearChangesNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestOldInstancesAreNotEndedWhereTheSwitchFails(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.Fail("proxy switch", errors.New("nginx does not accept the file of another app"))
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Stuck, s.state)
+		require.ErrorContains(t, s.err, "nginx does not accept the file of another app")
+		s.order("room pass new", "proxy switch")
+		s.never("kill old", "promote")
+	})
+}
+
+func TestOldInstancesThatCannotBeEndedKeepNobodyFromGoingLive(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.Fail("kill old", errors.New("no answer of Docker"))
+	}, func(t *testing.T, s *story) {
+		s.live()
+		s.order("proxy switch", "kill old", "event   Old instances that are paused could not be ended; Dokku retires them: no answer of Docker", "promote portal")
+	})
+}
+
+func TestAppsThatDoNotGoOnKeepNoOtherFromBeingPromoted(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.Fail("resume those that stay", errors.New("no answer of Docker"))
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Stuck, s.state)
+		require.ErrorContains(t, s.err, "no answer of Docker")
+		s.order("resume those that stay", "room pass new", "proxy switch", "kill old", "promote portal")
+	})
+}

@@ -220,6 +220,7 @@ func (n *Nginx) Switch(ctx context.Context, r *graduate.Run) error {
 		failpoint.Hit("switch/write")
 		errs = append(errs, n.write(c.App, c.After))
 	}
+	failpoint.Hit("switch/written")
 	return errors.Join(errs...)
 }
 
