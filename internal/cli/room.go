@@ -41,6 +41,9 @@ const (
 	// coordinator asked of Docker in its last moment may be done after they were resumed.
 	looks     = 4
 	lookPause = 500 * time.Millisecond
+	// lingering bounds how long doors stay open for requests that nginx has taken before its new configuration, and sends
+	// to the room when it has received their bodies.
+	lingering = time.Hour
 )
 
 // WaitingRoom is the process of a run's waiting room; its orders come by standard input.
@@ -69,7 +72,7 @@ func WaitingRoom(args []string) int {
 			}
 			return errors.Join(errs...)
 		},
-		Comers: host.AwaitNginxWorkers,
+		Comers: func() func(context.Context) { return host.AwaitNginxWorkers(lingering) },
 	})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, " !     %v\n", err)

@@ -22,6 +22,12 @@ const (
 	nginxLeaving = "nginx: worker process is shutting down"
 )
 
+// How often the titles of workers are looked at: by who makes requests wait meanwhile, and by who does not.
+const (
+	hurried   = 10 * time.Millisecond
+	unhurried = 250 * time.Millisecond
+)
+
 // reloadTime bounds how long nginx may take from the command to reload until its old workers take nothing new.
 const reloadTime = 20 * time.Second
 
@@ -63,19 +69,28 @@ func (h *Host) reload(ctx context.Context, app string, before []graduate.Proc) e
 	}
 	reloaded, cancel := context.WithTimeout(ctx, reloadTime)
 	defer cancel()
-	return awaitLeaving(reloaded, before)
+	return awaitLeaving(reloaded, before, hurried)
 }
 
-// AwaitNginxWorkers returns what waits until the present workers of nginx have ended.
-func (h *Host) AwaitNginxWorkers() func(context.Context) {
+// AwaitNginxWorkers returns what waits until the present workers of nginx have ended. While one of them takes requests its
+// end is awaited without a bound, as nobody has given nginx another configuration; one that leaves has the time of
+// lingering for the requests that it has taken.
+func (h *Host) AwaitNginxWorkers(lingering time.Duration) func(context.Context) {
 	workers := h.nginxWorkers()
-	return func(ctx context.Context) { awaitAll(ctx, workers) }
+	return func(ctx context.Context) {
+		if err := awaitLeaving(ctx, workers, unhurried); err != nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, lingering)
+		defer cancel()
+		awaitAll(ctx, workers)
+	}
 }
 
 // awaitLeaving returns when none of some workers takes connections any more. The kernel tells of a process's end, but not
 // of its title, so it is looked at.
-func awaitLeaving(ctx context.Context, workers []graduate.Proc) error {
-	look := time.NewTicker(10 * time.Millisecond)
+func awaitLeaving(ctx context.Context, workers []graduate.Proc, every time.Duration) error {
+	look := time.NewTicker(every)
 	defer look.Stop()
 	for {
 		if !slices.ContainsFunc(workers, func(p graduate.Proc) bool { return isAlive(p) && !hasTitle(p.PID, nginxLeaving) }) {

@@ -44,7 +44,12 @@ func TestTheWorkersOfTheNginxThatServesUs(t *testing.T) {
 	for _, p := range other.nginxWorkers() { // where there is no other nginx, this one is taken for its own
 		require.True(t, isAlive(p))
 	}
-	ended := f.AwaitNginxWorkers()
+	ended := f.AwaitNginxWorkers(0)
+	brief, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	ended(brief)
+	require.Error(t, brief.Err(), "who takes requests is awaited, however long that is")
+	ended = f.AwaitNginxWorkers(time.Minute)
 	reload()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -53,8 +58,8 @@ func TestTheWorkersOfTheNginxThatServesUs(t *testing.T) {
 	for _, p := range workers {
 		require.False(t, isAlive(p))
 	}
-	require.NoError(t, awaitLeaving(t.Context(), workers))
+	require.NoError(t, awaitLeaving(t.Context(), workers, hurried))
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	require.ErrorContains(t, awaitLeaving(short, f.nginxWorkers()), "nginx has not taken its new configuration")
+	require.ErrorContains(t, awaitLeaving(short, f.nginxWorkers(), hurried), "nginx has not taken its new configuration")
 }

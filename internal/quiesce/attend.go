@@ -39,13 +39,14 @@ type Surroundings struct {
 	Retire func(context.Context) error
 	// Recheck looks once more whether they do, when those who waited are on their way to them.
 	Recheck func(context.Context) error
-	// Comers returns what waits until nobody can come any more who was sent to the room by now.
+	// Comers returns what waits until nobody can come any more who was sent to the room by now. After the release
+	// point nothing bounds that: the old instances behind the room are not there any more.
 	Comers func() func(context.Context)
 }
 
-// lingering bounds how long doors stay open for requests that the proxy sends to the room although all have gone on: one
-// whose body is long comes when it has been received.
-const lingering = 10 * time.Minute
+// lingering bounds how long doors stay open when the old instances go on: they are behind the room as well, so that nobody
+// is lost where the proxy has never got, or never gets, a configuration without it.
+const lingering = time.Minute
 
 // Attend is the whole life of a room's process: it opens the room, obeys, and is there until the last request has come to
 // its end. When the coordinator ends without a word, the old instances go on and answer those who wait, or the new ones
@@ -76,9 +77,12 @@ func Attend(ctx context.Context, in io.Reader, out io.Writer, s Surroundings) er
 	visits := room.Pass(said.Pass)
 	visits.Memory = memory()
 	_ = answers.Encode(answer{Visits: visits})
-	ctx, cancel := context.WithTimeout(ctx, lingering)
-	defer cancel()
-	comers(ctx)
+	come, cancel := ctx, func() {}
+	if said.Pass == graduate.OldSide {
+		come, cancel = context.WithTimeout(ctx, lingering)
+	}
+	comers(come)
+	cancel()
 	err = room.Close()
 	if !told && said.Pass == graduate.OldSide {
 		err = errors.Join(err, s.Recheck(ctx))

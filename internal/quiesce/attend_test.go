@@ -25,8 +25,9 @@ type attended struct {
 	retired  int
 	released bool
 	ended    chan error
-	// comers ends the wait for those who may still come.
-	comers chan struct{}
+	// comers ends the wait for those who may still come; bounded tells whether it ends by itself.
+	comers  chan struct{}
+	bounded bool
 }
 
 func attend(t *testing.T) *attended {
@@ -42,7 +43,9 @@ func attend(t *testing.T) *attended {
 			Resume:   func(context.Context) error { a.resumed++; return nil },
 			Retire:   func(context.Context) error { a.retired++; return nil },
 			Recheck:  func(context.Context) error { a.resumed++; return nil },
-			Comers:   func() func(context.Context) { return func(context.Context) { <-a.comers } },
+			Comers: func() func(context.Context) {
+				return func(ctx context.Context) { _, a.bounded = ctx.Deadline(); <-a.comers }
+			},
 		})
 		_ = out.Close()
 	}()
@@ -85,6 +88,16 @@ func TestARoomObeys(t *testing.T) {
 	require.NoError(t, a.end(t))
 	require.NoFileExists(t, a.socket)
 	require.Zero(t, a.resumed, "that is the coordinator's")
+	require.False(t, a.bounded, "the doors are open for as long as the proxy has no other configuration")
+}
+
+func TestADoorToOldInstancesIsNotOpenForEver(t *testing.T) {
+	a := attend(t)
+	require.NoError(t, json.NewEncoder(a.orders).Encode(order{graduate.OldSide}))
+	a.answer(t)
+	close(a.comers)
+	require.NoError(t, a.end(t))
+	require.True(t, a.bounded, "the proxy may never have been told of the room")
 }
 
 func TestARoomWithoutCoordinatorLetsOldInstancesAnswer(t *testing.T) {
