@@ -58,6 +58,7 @@ func WaitingRoom(args []string) int {
 	r := &graduate.Run{ID: args[0], Dir: host.RunDir(args[0])}
 	err := quiesce.Attend(context.Background(), os.Stdin, os.Stdout, quiesce.Surroundings{
 		Released: func() (bool, error) { return journal.Released(r.Journal()) },
+		Proxy:    host.NginxUsers,
 		Resume:   func(ctx context.Context) error { return host.ResumeOld(ctx, r, false) },
 		Retire: func(ctx context.Context) error {
 			return errors.Join(host.ResumeOld(ctx, r, true), host.KillOld(ctx, r))

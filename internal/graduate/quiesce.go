@@ -2,8 +2,6 @@ package graduate
 
 import (
 	"cmp"
-	"fmt"
-	"path/filepath"
 	"time"
 )
 
@@ -91,10 +89,4 @@ func (r *Run) Next(from State, on Outcome) (to State, ok bool) {
 		return Next(to, Succeeded)
 	}
 	return to, ok
-}
-
-// RoomSocket is the n-th socket of the run's waiting room. The proxy's own user has to reach it, and the path of a socket
-// may have 107 bytes only (unix(7)): it is not below Dir.
-func (r *Run) RoomSocket(n int) string {
-	return filepath.Join("/tmp", "graduate-"+r.ID+"-room", fmt.Sprintf("%d.sock", n))
 }

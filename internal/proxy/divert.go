@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,9 +42,12 @@ func (n *Nginx) unchanged(_ context.Context, r *graduate.Run, a *graduate.App, _
 	return &change{App: a.Target, Before: string(conf), After: string(conf)}, text, nil
 }
 
+// longestSocket is how long the path of a socket may be (unix(7)).
+const longestSocket = 107
+
 // furnish writes the server lines with which requests of the app wait, and gives it a door for each of its upstreams. An
 // app without an upstream of its own before the run is not live: nobody can wait for it.
-func (c *change) furnish(r *graduate.Run, hosts []string, doors *int) error {
+func (n *Nginx) furnish(c *change, r *graduate.Run, hosts []string, doors *int) error {
 	now, err := blocks(c.Before, c.App)
 	live := err == nil
 	after, err := blocks(c.After, c.App)
@@ -61,7 +65,10 @@ func (c *change) furnish(r *graduate.Run, hosts []string, doors *int) error {
 			}
 			continue
 		}
-		d := graduate.Door{App: c.App, Socket: r.RoomSocket(*doors), Old: now[i].addresses()}
+		d := graduate.Door{App: c.App, Socket: n.Host.RoomSocket(r, *doors), Old: now[i].addresses()}
+		if len(d.Socket) > longestSocket {
+			return fmt.Errorf("%s cannot be a socket: its path has more than %d bytes", d.Socket, longestSocket)
+		}
 		for _, host := range hosts {
 			d.New = append(d.New, host+":"+b.port)
 		}

@@ -14,8 +14,8 @@ import (
 )
 
 // waiting is a server line of nginx with which requests wait.
-func waiting(r *graduate.Run, n int) string {
-	return "server unix:" + r.RoomSocket(n) + " max_fails=0;\n"
+func (m *machine) waiting(n int) string {
+	return "server unix:" + m.RoomSocket(m.run, n) + " max_fails=0;\n"
 }
 
 func newQuiesced(t *testing.T, apps ...string) (*machine, *Nginx) {
@@ -31,9 +31,9 @@ func TestRequestsOfAllAppsAreDivertedInOneReload(t *testing.T) {
 	doors, err := n.Doors(m.run)
 	require.NoError(t, err)
 	require.Equal(t, []graduate.Door{
-		{App: "portal", Socket: m.run.RoomSocket(0), Old: []string{"10.0.0.1:5000"}, New: []string{"172.17.1.1:5000", "172.17.1.2:5000"}},
-		{App: "ws", Socket: m.run.RoomSocket(1), Old: []string{"10.0.0.1:5000"}, New: []string{"172.17.2.1:5000", "172.17.2.2:5000"}},
-		{App: "mailer", Socket: m.run.RoomSocket(2), Old: []string{"10.0.0.1:5000"}, New: []string{"10.0.0.1:5000"}},
+		{App: "portal", Socket: m.RoomSocket(m.run, 0), Old: []string{"10.0.0.1:5000"}, New: []string{"172.17.1.1:5000", "172.17.1.2:5000"}},
+		{App: "ws", Socket: m.RoomSocket(m.run, 1), Old: []string{"10.0.0.1:5000"}, New: []string{"172.17.2.1:5000", "172.17.2.2:5000"}},
+		{App: "mailer", Socket: m.RoomSocket(m.run, 2), Old: []string{"10.0.0.1:5000"}, New: []string{"10.0.0.1:5000"}},
 	}, doors)
 	m.load() // by somebody else: nobody waits yet
 	require.Equal(t, conf("ws", "10.0.0.1"), m.loaded["ws"])
@@ -44,14 +44,14 @@ func TestRequestsOfAllAppsAreDivertedInOneReload(t *testing.T) {
 	require.Zero(t, left)
 	require.Equal(t, []string{"test portal", "drain 7s", "reload portal"}, m.calls)
 	for i, app := range []string{"portal", "ws", "mailer"} {
-		require.Contains(t, m.loaded[app], waiting(m.run, i)+"  server 10.0.0.1:5000 backup;\n")
+		require.Contains(t, m.loaded[app], m.waiting(i)+"  server 10.0.0.1:5000 backup;\n")
 	}
 
 	m.calls = nil
 	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal", "ws")), "in its turn, when all wait")
 	require.Equal(t, []string{"test portal"}, m.calls)
 	m.load()
-	require.Contains(t, m.loaded["portal"], waiting(m.run, 0), "they still do")
+	require.Contains(t, m.loaded["portal"], m.waiting(0), "they still do")
 
 	require.NoError(t, n.Switch(t.Context(), m.run))
 	require.Equal(t, map[string]string{
@@ -100,7 +100,7 @@ func TestATestThatIsCutOffMayHaveLetSomebodyDivertThem(t *testing.T) {
 	m.test = context.Canceled
 	_, err := n.Divert(ctx, m.run, time.Second)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Contains(t, m.loaded["portal"], waiting(m.run, 0))
+	require.Contains(t, m.loaded["portal"], m.waiting(0))
 	require.NoError(t, n.Undo(t.Context(), m.run))
 	require.Equal(t, conf("portal", "10.0.0.1"), m.loaded["portal"])
 }
@@ -184,11 +184,20 @@ func TestNobodyWaitsForAnAppThatIsNotLiveYet(t *testing.T) {
 	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal", "ws")))
 	_, err := n.Divert(t.Context(), m.run, time.Second)
 	require.NoError(t, err)
-	require.Contains(t, m.loaded["portal"], waiting(m.run, 0))
+	require.Contains(t, m.loaded["portal"], m.waiting(0))
 	require.Equal(t, conf("ws", "127.255.255.254"), m.loaded["ws"])
 	doors, err := n.Doors(m.run)
 	require.NoError(t, err)
 	require.Len(t, doors, 1)
+}
+
+func TestAPathThatNoSocketCanHaveIsToldBeforeAnyFileChanges(t *testing.T) {
+	m, n := newQuiesced(t, "portal")
+	m.rooms = "/" + strings.Repeat("r", longestSocket-len("/01j/0.sock"))
+	require.ErrorContains(t, n.Prepare(t.Context(), m.run, held("portal")), "more than 107 bytes")
+	require.Equal(t, conf("portal", "10.0.0.1"), m.read("portal"))
+	m.rooms = m.rooms[1:]
+	require.NoError(t, n.Prepare(t.Context(), m.run, held("portal")))
 }
 
 func TestShapesWhoseRequestsCannotWait(t *testing.T) {

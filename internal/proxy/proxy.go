@@ -29,6 +29,8 @@ type Host interface {
 	NginxConf(app string) string
 	// Proxied tells whether nginx serves the app.
 	Proxied(app string) bool
+	// RoomSocket is the n-th socket of a run's waiting room, which nginx's workers can reach and nobody else can replace.
+	RoomSocket(r *graduate.Run, n int) string
 	// RenderNginx renders the configuration of an app that has none which could be changed.
 	RenderNginx(ctx context.Context, r *graduate.Run, a *graduate.App) ([]byte, error)
 	// TestNginx tests the whole configuration; app says whose settings apply.
@@ -135,7 +137,7 @@ func (n *Nginx) all(ctx context.Context, r *graduate.Run, held []graduate.Candid
 			continue
 		}
 		if r.Quiesced() {
-			if err := c.furnish(r, hosts, &doors); err != nil {
+			if err := n.furnish(c, r, hosts, &doors); err != nil {
 				return nil, nil, &graduate.StepError{Role: a.Role, App: a.Target, Err: err}
 			}
 		}

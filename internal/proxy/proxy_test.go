@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ type machine struct {
 	t    *testing.T
 	root string
 	run  *graduate.Run
+	// rooms is the folder of the waiting rooms.
+	rooms string
 	// unproxied apps are not served by nginx; rendered is what Dokku renders for an app.
 	unproxied map[string]bool
 	rendered  map[string]string
@@ -36,7 +39,7 @@ type machine struct {
 }
 
 func newMachine(t *testing.T, apps ...string) (*machine, *Nginx) {
-	m := &machine{t: t, root: t.TempDir(), unproxied: map[string]bool{}, rendered: map[string]string{}, loaded: map[string]string{}}
+	m := &machine{t: t, root: t.TempDir(), rooms: "/rooms", unproxied: map[string]bool{}, rendered: map[string]string{}, loaded: map[string]string{}}
 	m.run = &graduate.Run{ID: "01j", Dir: filepath.Join(m.root, "run")}
 	for _, app := range apps {
 		m.run.Apps = append(m.run.Apps, &graduate.App{Role: app + "-role", Target: app})
@@ -46,7 +49,10 @@ func newMachine(t *testing.T, apps ...string) (*machine, *Nginx) {
 }
 
 func (m *machine) NginxConf(app string) string { return filepath.Join(m.root, app+".conf") }
-func (m *machine) Proxied(app string) bool     { return !m.unproxied[app] }
+func (m *machine) RoomSocket(r *graduate.Run, n int) string {
+	return filepath.Join(m.rooms, r.ID, strconv.Itoa(n)+".sock")
+}
+func (m *machine) Proxied(app string) bool { return !m.unproxied[app] }
 
 func (m *machine) RenderNginx(_ context.Context, _ *graduate.Run, a *graduate.App) ([]byte, error) {
 	m.calls = append(m.calls, "render "+a.Target)

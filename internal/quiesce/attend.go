@@ -34,6 +34,8 @@ type answer struct {
 type Surroundings struct {
 	// Released tells whether the run has passed its release point, where nobody is there to say so.
 	Released func() (bool, error)
+	// Proxy tells as which users the proxy runs: nobody else is let in.
+	Proxy func() []int
 	// Resume lets the old instances go on; Retire ends them, past the release point, but for those that stay.
 	Resume func(context.Context) error
 	Retire func(context.Context) error
@@ -57,7 +59,7 @@ func Attend(ctx context.Context, in io.Reader, out io.Writer, s Surroundings) er
 	if err := words.Decode(&o); err != nil {
 		return err
 	}
-	room, err := Open(o.Doors, o.Bounds)
+	room, err := Open(o.Doors, o.Bounds, s.Proxy)
 	if err != nil {
 		return errors.Join(err, answers.Encode(answer{Error: err.Error()}))
 	}

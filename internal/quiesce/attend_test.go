@@ -40,6 +40,7 @@ func attend(t *testing.T) *attended {
 	go func() {
 		a.ended <- Attend(t.Context(), in, out, Surroundings{
 			Released: func() (bool, error) { return a.released, nil },
+			Proxy:    mine,
 			Resume:   func(context.Context) error { a.resumed++; return nil },
 			Retire:   func(context.Context) error { a.retired++; return nil },
 			Recheck:  func(context.Context) error { a.resumed++; return nil },
@@ -130,9 +131,9 @@ func TestARoomThatCannotBeOpenedSaysWhy(t *testing.T) {
 	var out strings.Builder
 	in, err := json.Marshal(opening{Doors: []graduate.Door{{Socket: "/proc/none/0.sock"}}})
 	require.NoError(t, err)
-	require.Error(t, Attend(t.Context(), strings.NewReader(string(in)), &out, Surroundings{}))
+	require.Error(t, Attend(t.Context(), strings.NewReader(string(in)), &out, Surroundings{Proxy: mine}))
 	require.Contains(t, out.String(), `"error":"`)
-	require.ErrorIs(t, Attend(t.Context(), strings.NewReader(""), &out, Surroundings{}), io.EOF)
+	require.ErrorIs(t, Attend(t.Context(), strings.NewReader(""), &out, Surroundings{Proxy: mine}), io.EOF)
 }
 
 // TestMain is also the program of the rooms that the tests of Keeper open.
@@ -140,8 +141,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "room":
 		err := Attend(context.Background(), os.Stdin, os.Stdout, Surroundings{
-			Released: func() (bool, error) { return false, nil },
-			Resume:   func(context.Context) error { return nil }, Recheck: func(context.Context) error { return nil },
+			Released: func() (bool, error) { return false, nil }, Proxy: mine,
+			Resume: func(context.Context) error { return nil }, Recheck: func(context.Context) error { return nil },
 			Comers: func() func(context.Context) { return func(context.Context) {} },
 		})
 		if err != nil {

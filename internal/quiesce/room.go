@@ -40,6 +40,14 @@ type Room struct {
 	visits  graduate.Visits
 
 	visitors sync.WaitGroup
+
+	// folder is that of the sockets, locked; nil where there is no door.
+	folder *os.File
+
+	// proxy tells as whom the proxy runs, users what it has told.
+	proxy func() []int
+	known sync.Mutex
+	users []int
 }
 
 // door is one socket of a room.
@@ -50,22 +58,19 @@ type door struct {
 	closed   chan struct{}         // nobody is let in any more
 }
 
-// Open opens a room with these doors.
-func Open(doors []graduate.Door, bounds Bounds) (*Room, error) {
+// Open opens a room with these doors, which are in one folder. Only users are let in as whom the proxy runs.
+func Open(doors []graduate.Door, bounds Bounds, proxy func() []int) (*Room, error) {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
 		bounds.Most = min(bounds.Most, places(files.Cur))
 	}
-	r := &Room{bounds: bounds, waiting: map[*net.UnixConn]time.Time{}}
-	for _, d := range doors {
-		opened, err := open(d)
-		if err != nil {
-			for _, d := range r.doors {
-				_ = d.listener.Close()
-			}
-			return nil, err
+	r := &Room{bounds: bounds, waiting: map[*net.UnixConn]time.Time{}, proxy: proxy, users: proxy()}
+	if err := r.open(doors); err != nil {
+		for _, d := range r.doors {
+			_ = d.listener.Close()
 		}
-		r.doors = append(r.doors, opened)
+		_ = r.folder.Close()
+		return nil, err
 	}
 	for _, d := range r.doors {
 		go r.letIn(d)
@@ -79,16 +84,27 @@ func places(files uint64) int {
 	return int(min((max(files, others)-others)/2, 1<<30))
 }
 
-// open listens at the socket of a door. The proxy's workers are a user of their own: they may pass through the folder,
-// not look around in it, and connect.
+// open opens the folder of a room and its doors.
+func (r *Room) open(doors []graduate.Door) error {
+	for _, d := range doors {
+		if r.folder == nil {
+			folder, err := openFolder(filepath.Dir(d.Socket))
+			if err != nil {
+				return err
+			}
+			r.folder = folder
+		}
+		opened, err := open(d)
+		if err != nil {
+			return err
+		}
+		r.doors = append(r.doors, opened)
+	}
+	return nil
+}
+
+// open listens at the socket of a door.
 func open(d graduate.Door) (*door, error) {
-	dir := filepath.Dir(d.Socket)
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	if err := os.Chmod(dir, 0o711); err != nil { // fails where it is another user's
-		return nil, err
-	}
 	if err := os.Remove(d.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -122,6 +138,9 @@ const acceptPause = 20 * time.Millisecond
 // visit takes one connection through the room.
 func (r *Room) visit(d *door, conn *net.UnixConn) {
 	defer conn.Close()
+	if !r.isProxy(conn) {
+		return
+	}
 	if !r.sitDown(conn, time.Now()) {
 		r.turnAway(conn)
 		return
@@ -197,9 +216,12 @@ func (r *Room) Close() error {
 	for _, d := range r.doors {
 		<-d.closed
 		errs = append(errs, d.listener.Close())
-		if err := os.Remove(filepath.Dir(d.Socket)); err != nil && !errors.Is(err, fs.ErrNotExist) && d == r.doors[len(r.doors)-1] {
+	}
+	if r.folder != nil {
+		if err := os.Remove(r.folder.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
+		_ = r.folder.Close()
 	}
 	return errors.Join(errs...)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,11 +44,14 @@ func instance(t *testing.T, name string) string {
 	return listener.Addr().String()
 }
 
+// mine tells that the proxy runs as this process does.
+func mine() []int { return []int{os.Geteuid()} }
+
 // newRoom opens a room with one door, between an old and a new instance.
 func newRoom(t *testing.T, b Bounds) (*Room, string) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "room", "0.sock")
-	r, err := Open([]graduate.Door{{App: "ws", Socket: socket, Old: []string{instance(t, "old")}, New: []string{instance(t, "new")}}}, b)
+	r, err := Open([]graduate.Door{{App: "ws", Socket: socket, Old: []string{instance(t, "old")}, New: []string{instance(t, "new")}}}, b, mine)
 	require.NoError(t, err)
 	t.Cleanup(func() { r.Pass(graduate.OldSide); _ = r.Close(); r.Wait() })
 	return r, socket
@@ -143,7 +147,7 @@ func TestAFullSideIsAskedInTurnAndOneThatIsGoneIsPassedOver(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, gone.Close())
 	socket := filepath.Join(t.TempDir(), "room", "0.sock")
-	r, err := Open([]graduate.Door{{Socket: socket, New: []string{instance(t, "one"), gone.Addr().String(), instance(t, "two")}}}, Bounds{Wait: time.Minute, Most: 10})
+	r, err := Open([]graduate.Door{{Socket: socket, New: []string{instance(t, "one"), gone.Addr().String(), instance(t, "two")}}}, Bounds{Wait: time.Minute, Most: 10}, mine)
 	require.NoError(t, err)
 	r.Pass(graduate.NewSide)
 	got := map[string]int{}
@@ -156,7 +160,7 @@ func TestAFullSideIsAskedInTurnAndOneThatIsGoneIsPassedOver(t *testing.T) {
 
 func TestNobodyThereIsNoAnswerOfAnInstance(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "room", "0.sock")
-	r, err := Open([]graduate.Door{{Socket: socket}}, Bounds{Wait: time.Minute, Most: 10})
+	r, err := Open([]graduate.Door{{Socket: socket}}, Bounds{Wait: time.Minute, Most: 10}, mine)
 	require.NoError(t, err)
 	r.Pass(graduate.OldSide)
 	response, err := http.ReadResponse(bufio.NewReader(ask(t, socket, "x\n")), nil)
@@ -202,9 +206,51 @@ func TestABodyWaitsUnread(t *testing.T) {
 func TestAFolderOfSomebodyElseIsNotUsed(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "room"), nil, 0o600))
-	_, err := Open([]graduate.Door{{Socket: filepath.Join(dir, "room", "0.sock")}}, Bounds{})
+	_, err := Open([]graduate.Door{{Socket: filepath.Join(dir, "room", "0.sock")}}, Bounds{}, mine)
 	require.Error(t, err)
 	require.False(t, errors.Is(err, os.ErrExist))
+}
+
+func TestAFolderIsNotTakenByALink(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "other"), 0o700))
+	require.NoError(t, os.Symlink("other", filepath.Join(dir, "room")))
+	_, err := Open([]graduate.Door{{Socket: filepath.Join(dir, "room", "0.sock")}}, Bounds{}, mine)
+	require.Error(t, err)
+	info, err := os.Stat(filepath.Join(dir, "other"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+}
+
+func TestAFolderIsThatOfOneRoom(t *testing.T) {
+	r, socket := newRoom(t, Bounds{Wait: time.Minute, Most: 10})
+	_, err := Open([]graduate.Door{{Socket: filepath.Join(filepath.Dir(socket), "1.sock")}}, Bounds{}, mine)
+	require.ErrorIs(t, err, syscall.EWOULDBLOCK)
+	require.NoError(t, r.Close())
+	require.NoDirExists(t, filepath.Dir(socket))
+}
+
+func TestOnlyTheProxyIsLetIn(t *testing.T) {
+	asked := 0
+	socket := filepath.Join(t.TempDir(), "room", "0.sock")
+	r, err := Open([]graduate.Door{{Socket: socket, Old: []string{instance(t, "old")}}}, Bounds{Wait: time.Minute, Most: 10}, func() []int {
+		if asked++; asked < 3 {
+			return []int{os.Geteuid() + 1}
+		}
+		return mine()
+	})
+	require.NoError(t, err)
+	stranger, err := net.Dial("unix", socket)
+	require.NoError(t, err)
+	defer stranger.Close()
+	told, err := io.ReadAll(stranger)
+	require.NoError(t, err)
+	require.Empty(t, told)
+	late := ask(t, socket, "b\n") // it runs as another user now
+	seated(t, r, 1)
+	require.Equal(t, 1, r.Pass(graduate.OldSide).Waited)
+	require.Equal(t, "old b", answerTo(t, late))
+	require.NoError(t, r.Close())
 }
 
 func TestPlacesOfAProcess(t *testing.T) {

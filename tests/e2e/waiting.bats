@@ -38,7 +38,7 @@ hold_everything() {
 states() { docker ps --all --filter "label=com.dokku.app-name=$1" --format '{{.Names}} {{.State}}' | grep -E "^$1\.[a-z]+\.[0-9]+ " | sort | cut -d ' ' -f 2 | paste -sd ' '; }
 
 # in_room: how many connections wait at the sockets of the graduation.
-in_room() { ss -Hx state established | grep -c "/graduate-$(jq --raw-output .run "$EVENTS" | head -n 1)-room/" || true; }
+in_room() { ss -Hx state established | grep -c "/graduate-rooms/$(jq --raw-output .run "$EVENTS" | head -n 1)/" || true; }
 
 # wait_for_room N: until so many wait.
 wait_for_room() {
