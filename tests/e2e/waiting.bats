@@ -259,6 +259,20 @@ await_answers() {
   assert_nothing_left "${PROD[@]}"
 }
 
+@test "waiting: an abort that is killed right before its reload of nginx is completed by one" {
+  back_to_v1
+  GRADUATE_FAILPOINT=quiesce/back hold_everything
+  room=$(pgrep --full "waiting-room $(jq --raw-output .run "$EVENTS" | head -n 1)")
+  let_go no
+  finish_graduation
+  assert_serves v1 "${PROD[@]}"
+  dokku graduate:recover "$GROUP"
+  # it is there for as long as a worker of nginx knows of it, or for a minute
+  timeout 30 tail --pid="$room" -f /dev/null || fail 'nginx still sends requests to the room'
+  assert_equal "$(ls "$DOKKU_LIB_ROOT/data/graduate-rooms")" '' 'folders of rooms'
+  assert_serves v1 "${PROD[@]}"
+}
+
 @test "waiting: the room is killed: old instances answer at once, and the graduation turns back" {
   back_to_v1
   fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
