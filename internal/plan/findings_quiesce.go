@@ -1,9 +1,12 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -36,6 +39,37 @@ func (p *planner) findInQuiesce() {
 	for _, r := range p.roles {
 		add(r, roomTrouble(q, r.target))
 	}
+}
+
+// quiesce decides whether a rollback is quiesced, by what a plan looks at. A person can say to do without, a rollback that
+// begins by itself would not come about.
+func (b *Rollback) quiesce(ctx context.Context, in Keeper, g *graduate.Group, o RollbackOptions, facts map[string]graduate.Facts) error {
+	q := g.Settings.Quiesce
+	if q == nil || !o.Quiesced || !slices.ContainsFunc(b.Apps, func(a *graduate.App) bool { return a.Skip == "" }) {
+		return nil
+	}
+	server, err := in.Server(ctx, g)
+	if err != nil {
+		return err
+	}
+	found := pageTrouble(q, server)
+	for _, a := range b.Apps {
+		found = append(found, roomTrouble(q, factsOf(facts, a.Target))...)
+	}
+	switch {
+	case len(found) == 0:
+		b.Quiesce = q
+	case !q.Optional && !o.Automatic:
+		var refused *multierror.Error
+		for _, f := range found {
+			refused = multierror.Append(refused, trouble{f}.refuse())
+		}
+		return refused
+	}
+	for _, f := range found {
+		b.Unquiesced = append(b.Unquiesced, f.Why+": the rollback goes on without a quiesce")
+	}
+	return nil
 }
 
 // pageTrouble is why the page of those who wait too long cannot be shown.
