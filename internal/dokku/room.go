@@ -13,8 +13,7 @@ import (
 // room says why requests of an app cannot wait (empty where they can, and where none come), and for how long nginx lets
 // them.
 func (h *Host) room(f *graduate.Facts) (why string, timeout time.Duration) {
-	listeners, _ := filepath.Glob(filepath.Join(h.appDir(f.App), "IP.web.*"))
-	if h.NginxRoom == nil || len(listeners) == 0 {
+	if h.NginxRoom == nil || !h.listens(f.App) {
 		return "", 0
 	}
 	if !f.ProxyEnabled || f.Proxy != "nginx" {
@@ -28,6 +27,12 @@ func (h *Host) room(f *graduate.Facts) (why string, timeout time.Duration) {
 		return err.Error(), 0
 	}
 	return "", h.proxyTimeout(f.App)
+}
+
+// listens tells whether an app has web processes.
+func (h *Host) listens(app string) bool {
+	listeners, _ := filepath.Glob(filepath.Join(h.appDir(app), "IP.web.*"))
+	return len(listeners) > 0
 }
 
 // nginxTimeout is Dokku's default for proxy-read-timeout and proxy-send-timeout.
