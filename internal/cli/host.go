@@ -18,5 +18,9 @@ func openHost() *dokku.Host {
 		_, err := config.CheckHostHook(name)
 		return err
 	}
+	host.Page = func(name string) error {
+		_, err := config.MaintenancePage(name)
+		return err
+	}
 	return host
 }

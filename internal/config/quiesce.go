@@ -26,8 +26,9 @@ const (
 	maxPage = 64 << 10
 )
 
-// pageName is the name of a maintenance page: a plain file's.
-var pageName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]{0,62}$`)
+// pageName is the name of a maintenance page: a plain file's, and one that says of itself that it is for the public. Who
+// may set a group's page is not the server's administrator, whose scripts are beside it.
+var pageName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]{0,57}\.html?$`)
 
 // oldWorkers lists what may become of the old workers.
 func oldWorkers() []string {
@@ -181,14 +182,15 @@ func (v *validator) quiesce(q graduate.Quiesce) {
 		v.add("quiesce/max_waiting", "quiesce: max_waiting must be between 1 and %d, not %d", maxWaiting, q.MaxWaiting)
 	}
 	if q.Page != "" && !pageName.MatchString(q.Page) {
-		v.add("quiesce/maintenance_page", "quiesce: maintenance_page %q must be the name of a file in %s", q.Page, HooksDir())
+		v.add("quiesce/maintenance_page", "quiesce: maintenance_page %q must be the name of an .html file in %s", q.Page, HooksDir())
 	}
 }
 
-// MaintenancePage reads a page of the hooks folder: a regular file that only the server's administrator can have put there.
+// MaintenancePage reads a page of the hooks folder: a regular file that only the server's administrator can have put there,
+// and that is no script.
 func MaintenancePage(name string) ([]byte, error) {
 	if !pageName.MatchString(name) {
-		return nil, graduate.Errorf(graduate.Invalid, "maintenance page %q must be the name of a file in %s", name, HooksDir())
+		return nil, graduate.Errorf(graduate.Invalid, "maintenance page %q must be the name of an .html file in %s", name, HooksDir())
 	}
 	dir := HooksDir()
 	if err := checkHooksDir(dir); err != nil {
@@ -204,6 +206,9 @@ func MaintenancePage(name string) ([]byte, error) {
 	}
 	if err := checkOwner(path, info); err != nil {
 		return nil, err
+	}
+	if info.Mode()&0o111 != 0 {
+		return nil, graduate.Errorf(graduate.Refused, "the maintenance page %s is executable, and a script is not shown to the public; as root: chmod a-x %s", path, path)
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -57,7 +57,7 @@ func TestAQuiesceInADocument(t *testing.T) {
 		"line 7: quiesce: drain must be between 1s and 1h, not 10ms",
 		`line 8: quiesce: workers may be pause, stop, leave, not "kill"`,
 		"line 9: quiesce: max_waiting must be between 1 and 20000, not 20001",
-		`line 10: quiesce: maintenance_page "../page" must be the name of a file in /hooks`,
+		`line 10: quiesce: maintenance_page "../page" must be the name of an .html file in /hooks`,
 		"line 11: quiesce.required must be true or false",
 		`line 12: unknown field "colour" in quiesce; it may have during, max_wait, drain, workers, max_waiting, maintenance_page, required`,
 	} {
@@ -76,11 +76,14 @@ func TestAMaintenancePageIsTheAdministrators(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "<p>soon", string(page))
 	write("any.html", "<p>anybody's", 0o666)
+	write("script.html", "#!/bin/sh\nPASSWORD=secret", 0o744)
+	write("backup-shop", "#!/bin/sh\nPASSWORD=secret", 0o644)
 	write("long.html", strings.Repeat("x", maxPage+1), 0o644)
 	require.NoError(t, os.Symlink("soon.html", filepath.Join(dir, "link.html")))
 	for name, want := range map[string]string{
 		"any.html": "must not be writable", "long.html": "is larger than 65536 bytes", "link.html": "a link is not followed",
-		"none.html": "cannot be read", "../soon.html": "must be the name of a file", ".": "must be the name of a file",
+		"none.html": "cannot be read", "../soon.html": "must be the name of an .html file", ".": "must be the name of an .html file",
+		"backup-shop": "must be the name of an .html file", "script.html": "is executable, and a script is not shown to the public",
 	} {
 		_, err := MaintenancePage(name)
 		require.ErrorContains(t, err, want, name)

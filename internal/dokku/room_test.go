@@ -25,6 +25,7 @@ func TestWhyRequestsCannotWait(t *testing.T) {
 		{"another shape", map[string]string{"home/portal/nginx.conf": "mine"}, nil, "it is mine", 0},
 		{"no file", map[string]string{"home/portal/nginx.conf": "\n"}, nil, "", 0},
 		{"time-outs of its own", map[string]string{"lib/config/nginx/portal/proxy-read-timeout": "2m", "lib/config/nginx/portal/proxy-send-timeout": "90"}, nil, "", 90 * time.Second},
+		{"a time-out in parts", map[string]string{"lib/config/nginx/portal/proxy-read-timeout": "1m 30s", "lib/config/nginx/portal/proxy-send-timeout": "1d"}, nil, "", 90 * time.Second},
 		{"a time-out that nobody can read", map[string]string{"lib/config/nginx/portal/proxy-read-timeout": "soon", "lib/config/nginx/--global/proxy-send-timeout": "1500ms"}, nil, "", 1500 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,4 +55,15 @@ func TestWhyRequestsCannotWait(t *testing.T) {
 	why, timeout := f.room(&graduate.Facts{App: "portal"})
 	require.Empty(t, why, "an app without web processes has no requests")
 	require.Zero(t, timeout)
+}
+
+func TestTimesOfNginx(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"90": 90 * time.Second, "60s": time.Minute, "1500ms": 1500 * time.Millisecond, "1m 30s": 90 * time.Second, "1m30s": 90 * time.Second,
+		"1d": 24 * time.Hour, "2w": 14 * 24 * time.Hour, "1M": 30 * 24 * time.Hour, "1y": 365 * 24 * time.Hour, "1h 30": time.Hour + 30*time.Second,
+		`"1m 5s"`: 65 * time.Second, "1d 12h": 36 * time.Hour,
+		"": 0, "soon": 0, "1.5s": 0, "10x": 0, "-5": 0, "0": 0, "9999y": 0, "99999999999999999999": 0, "292y 1y": 0,
+	} {
+		require.Equal(t, want, nginxTime(value), "%q", value)
+	}
 }

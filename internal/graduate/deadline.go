@@ -34,13 +34,14 @@ func (r *Run) Deadline(state State) (time.Duration, error) {
 		d := r.Settings.StartDeadline()
 		return d, &LateError{fmt.Sprintf("not all candidates passed their checks within %s (graduate:set %s start-timeout)", d, r.Group)}
 	}
-	d := phaseDeadlines[state]
+	d, drain := phaseDeadlines[state], time.Duration(0)
 	if state == Quiescing && r.Quiesced() {
-		d = quiesceTime + r.Settings.Quiesce.Draining()
+		d, drain = quiesceTime, r.Settings.Quiesce.Draining()
 	}
 	if d > 0 && r.Settings.PhaseTimeout > 0 {
 		d = r.Settings.PhaseTimeout
 	}
+	d += drain // it ends by itself: a bound that is shorter would end every graduation with an open WebSocket
 	return d, &LateError{fmt.Sprintf("the phase %s did not end within %s (graduate:set %s phase-timeout)", state, d, r.Group)}
 }
 

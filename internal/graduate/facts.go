@@ -110,6 +110,8 @@ type Server struct {
 	Running string
 	// Hosts are the host hooks' scripts that cannot be run, with why.
 	Hosts map[string]string
+	// Page says why the group's maintenance page cannot be shown; empty where it can, or there is none.
+	Page string
 }
 
 // Range is what lies between two commits.

@@ -10,6 +10,8 @@ type History struct {
 	Forward State
 	// Released tells that the release record was written.
 	Released bool
+	// Diverted tells that it began to keep the old instances off the data.
+	Diverted bool
 	// HooksBegan tells that a hook or a task was begun.
 	HooksBegan bool
 	// ChangedData tells that one was begun before the release record.
@@ -36,6 +38,7 @@ func Tell(events []Event) History {
 		case EventState:
 			h.State, h.Outcome = State(e.State), nil // whoever entered a state has taken the run up again
 			h.Released = h.Released || h.State == Release
+			h.Diverted = h.Diverted || h.State == Quiescing && h.Run != nil && h.Run.Quiesced()
 			if h.State != Revert {
 				h.Forward = h.State
 			}
@@ -63,6 +66,12 @@ func Tell(events []Event) History {
 // restart of the server would start some apps in it and some in the old one.
 func (h History) Unstable() bool {
 	return h.Outcome != nil && h.Outcome.State == OutcomeNeedsPerson && h.Released && h.Forward == Release
+}
+
+// Quiesced tells whether the old instances are kept off the data now, or may be. Once the release point is passed whoever
+// starts an instance gets the new version, but not before every app has moved.
+func (h History) Quiesced() bool {
+	return h.Diverted && h.Outcome == nil && (h.State == Aborting || !h.State.Released() || h.State == Release)
 }
 
 // Resume is the state from which a run that nobody drives has to be completed: back before the release record,

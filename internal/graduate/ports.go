@@ -46,6 +46,8 @@ type Platform interface {
 	Finish(ctx context.Context, r *Run, a *App) error
 	// Open lets other deploys at the targets again.
 	Open(ctx context.Context, r *Run) error
+	// CheckDoors fails where an app of the run has old instances that the proxy would still ask: no door is theirs.
+	CheckDoors(r *Run, doors []Door) error
 	// PauseOld keeps the old instances of all apps of the run from doing anything, and fails where one still can. Who was
 	// paused is recorded before, so that ResumeOld and KillOld know it in any process.
 	PauseOld(ctx context.Context, r *Run) error

@@ -27,6 +27,9 @@ func (q quiesce) Run(ctx context.Context, r *graduate.Run) error {
 	if err != nil {
 		return err
 	}
+	if err := q.Platform.CheckDoors(r, doors); err != nil {
+		return err
+	}
 	err = q.Room.Open(ctx, r, doors, func(err error) { q.roomLost(ctx, r, err) })
 	if err != nil {
 		return err

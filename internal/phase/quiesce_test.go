@@ -78,6 +78,17 @@ func TestWhatCannotBePausedTurnsTheRunBack(t *testing.T) {
 	}
 }
 
+func TestAnAppWithoutADoorIsNotPaused(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.Platform.Doorless = errors.New("portal has no way into the room")
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Restored, s.state)
+		require.ErrorContains(t, s.err, "portal has no way into the room")
+		s.never("room open", "proxy divert", "pause old", "hook post")
+	})
+}
+
 func TestARoomThatGoesAwayTurnsTheRunBackAndOldInstancesGoOnAtOnce(t *testing.T) {
 	tell(t, func(t *testing.T, s *story) {
 		quiesced(t, s)

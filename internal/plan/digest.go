@@ -31,6 +31,9 @@ func (p *planner) digest() error {
 	d.part(groupPart+"roles", p.g.Roles)
 	d.part(groupPart+"hooks", []any{p.g.Hooks, p.server.Hosts})
 	d.part(groupPart+"settings", p.g.Settings)
+	if p.server.Page != "" {
+		d.part(groupPart+"maintenance page", p.server.Page)
+	}
 	for _, r := range p.roles {
 		d.facts(r.Name+": source ", r.source, true)
 		d.facts(r.Name+": target ", r.target, false)

@@ -134,6 +134,7 @@ func errorCases() []biting {
 		{NoQuiesce, "ws", e, "nginx ends requests of ws after 1m0s (proxy-read-timeout, proxy-send-timeout), and they are to wait for up to 58s",
 			and(quiesced(58*time.Second), in("ws", func(f *graduate.Facts) { f.Around.ProxyTimeout = time.Minute })),
 			and(quiesced(55*time.Second), in("ws", func(f *graduate.Facts) { f.Around.ProxyTimeout = time.Minute }))},
+		{NoQuiesce, "", e, "the maintenance page soon.html cannot be shown: it is not there", and(paged, server(func(s *graduate.Server) { s.Page = "it is not there" })), paged},
 	}
 }
 
@@ -141,6 +142,9 @@ func errorCases() []biting {
 func quiesced(wait time.Duration) func(*graduate.Group, *inspector) {
 	return setting(func(s *graduate.Settings) { s.Quiesce = &graduate.Quiesce{MaxWait: wait} })
 }
+
+// paged gives those who wait too long a page of the group's own.
+var paged = setting(func(s *graduate.Settings) { s.Quiesce = &graduate.Quiesce{Page: "soon.html"} })
 
 // otherCases are the warnings and notes; set-incomplete and forced-nothing depend on the options (plan_test.go).
 func otherCases() []biting {

@@ -317,6 +317,19 @@ in_small_world() {
   assert_finding quiesce warning "${PROD[0]}" 'goes on without a quiesce'
   quietly nginx:set "${PROD[0]}" proxy-read-timeout
   quietly nginx:set "${PROD[0]}" proxy-send-timeout
+
+  page=$(name soon.html)
+  quietly graduate:set "$GROUP" quiesce "maintenance_page=$page"
+  plan
+  assert_finding quiesce error - "$page"
+  echo 'PASSWORD=secret' >"$HOOKS_DIR/$page"
+  chmod 755 "$HOOKS_DIR/$page" # a script is not published
+  plan
+  assert_finding quiesce error - 'is executable'
+  chmod 644 "$HOOKS_DIR/$page"
+  plan
+  refute_finding quiesce
+  rm "$HOOKS_DIR/$page"
   quietly graduate:set "$GROUP" quiesce
   assert_quiet
 }
