@@ -1,11 +1,15 @@
 package dokku
 
 import (
+	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,7 +17,7 @@ import (
 )
 
 // statefulDocker is a Docker client whose containers are files with their state beside it: state/ID. What docker ls says
-// of them is in the file about-ID; a call that is in the file "fails" fails.
+// of them is in the file about-ID; a call that is in the file "fails" fails. One that was started since has started-ID.
 const statefulDocker = `#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 for last; do :; done
@@ -24,16 +28,18 @@ ls) for c in state/*; do case "$(cat "$c")" in
   restarting) echo "$(cat "about-${c#state/}")|Restarting (1) 2 seconds ago" ;;
   esac; done; exit 0 ;;
 inspect) case "$*" in *Networks*) echo "bridge shop "; exit ;; esac
-  [ -f "state/$last" ] && cat "state/$last"; exit ;;
+  if grep -qsx "inspect $last" fails; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi
+  [ -f "state/$last" ] || { echo "Error: No such container: $last" >&2; exit 1; }
+  echo "$(cat "state/$last") $(cat "started-$last" 2>/dev/null || echo yesterday)"; exit ;;
 esac
 if [ "$1" = network ]; then shift; echo "$*" >>calls; exit; fi
-echo "$2 $last" >>calls
+case "$3" in --time=*) echo "$2 $3 $last" ;; *) echo "$2 $last" ;; esac >>calls
 if grep -qsx "$2 $last" fails; then echo "Error: refused" >&2; exit 1; fi
 case "$2" in
 pause) is running && echo paused >"state/$last" ;;
 unpause) is paused && echo running >"state/$last" ;;
 stop) echo exited >"state/$last" ;;
-start) echo running >"state/$last" ;;
+start) is exited && echo running >"state/$last" && echo now >"started-$last" ;;
 kill) is paused running && echo exited >"state/$last" ;;
 esac
 exit 0
@@ -147,18 +153,85 @@ func TestInstancesThatAreGoneAreNoError(t *testing.T) {
 
 func TestResumingThatFailsIsAnError(t *testing.T) {
 	f := withContainers(t)
+	f.run.Settings.Quiesce.Workers = graduate.WorkersStop
 	require.NoError(t, f.PauseOld(t.Context(), f.run))
-	f.write("bin/fails", "unpause web\n")
-	require.ErrorContains(t, f.ResumeOld(t.Context(), f.run, false), "refused")
+	f.write("bin/fails", "unpause web\nstart work\n")
+	err := f.ResumeOld(t.Context(), f.run, false)
+	require.Error(t, err)
+	require.Regexp(t, `(?s)portal.web.1: .*refused.*portal.worker.1: .*refused`, err.Error())
 	f.write("bin/fails", "kill web\n")
 	require.ErrorContains(t, f.KillOld(t.Context(), f.run), "refused")
 }
 
+func TestWhereDockerDoesNotAnswerNobodyGoesOn(t *testing.T) {
+	f := withContainers(t)
+	f.run.Settings.Quiesce.Workers = graduate.WorkersStop
+	require.NoError(t, f.PauseOld(t.Context(), f.run))
+	deaf := "inspect web\ninspect work\ninspect mail\n"
+	f.write("bin/fails", "unpause web\n"+deaf)
+	err := f.ResumeOld(t.Context(), f.run, false)
+	require.Error(t, err)
+	require.Regexp(t, `(?s)portal.web.1: .*refused.*portal.worker.1: .*Cannot connect`, err.Error())
+	f.write("bin/fails", "kill web\n"+deaf)
+	require.ErrorContains(t, f.KillOld(t.Context(), f.run), "Cannot connect")
+	f.write("bin/fails", "pause mail\n"+deaf)
+	f.write("bin/state/mail", "running")
+	require.ErrorContains(t, f.PauseOld(t.Context(), f.run), "Cannot connect")
+}
+
+func TestOldInstancesGoOnWhenTheTimeIsOver(t *testing.T) {
+	f := withContainers(t)
+	before := f.states()
+	require.NoError(t, f.PauseOld(t.Context(), f.run))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, f.ResumeOld(ctx, f.run, false))
+	require.Equal(t, before, f.states())
+}
+
+func TestAWorkerThatIsStillEndingIsStartedWhenItHasEnded(t *testing.T) {
+	f := withContainers(t)
+	f.run.Settings.Quiesce.Workers = graduate.WorkersStop
+	f.write("lib/config/ps/portal/stop-timeout-seconds", "90\n")
+	f.write("bin/fails", "stop work\n") // nobody waits for it any more, but Docker goes on with it
+	require.Error(t, f.PauseOld(t.Context(), f.run))
+	f.write("bin/fails", "")
+	for range 2 {
+		require.NoError(t, f.ResumeOld(t.Context(), f.run, false))
+		require.Equal(t, []string{"stop --time=90 work", "stop --time=90 work", "start work"}, f.callsOf("work"))
+	}
+}
+
+func TestAPauseIsAwaitedAlthoughTheRunIsStopped(t *testing.T) {
+	f := withContainers(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var cut atomic.Bool
+	f.engine.socket = engineThat(t, func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		select {
+		case <-r.Context().Done():
+			cut.Store(true)
+		case <-time.After(100 * time.Millisecond):
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	require.ErrorIs(t, f.PauseOld(ctx, f.run), context.Canceled)
+	require.False(t, cut.Load(), "Docker pauses it when it was resumed")
+	require.ErrorIs(t, f.PauseOld(ctx, f.run), context.Canceled)
+}
+
 func TestInstancesAreToldOverTheSocket(t *testing.T) {
 	f := withContainers(t)
-	f.engine.socket = fakeEngine(t, map[string]string{"POST /containers/web/pause": "", "POST /containers/work/pause": "fails"})
-	require.NoError(t, f.tell(t.Context(), "pause", "web"))
-	require.EqualError(t, f.tell(t.Context(), "pause", "work"), "docker: 500 Internal Server Error: no room")
-	require.ErrorIs(t, f.tell(t.Context(), "pause", "gone"), errAbsent)
+	f.engine.socket = fakeEngine(t, map[string]string{
+		"POST /containers/web/pause": "", "POST /containers/work/pause": "fails", "GET /containers/web/json": `{"State": {"Status": "paused", "StartedAt": "1"}}`,
+	})
+	require.NoError(t, f.tell(t.Context(), "pause", instance{ID: "web"}))
+	require.EqualError(t, f.tell(t.Context(), "pause", instance{ID: "work"}), "docker: 500 Internal Server Error: no room")
+	require.ErrorIs(t, f.tell(t.Context(), "pause", instance{ID: "gone"}), errAbsent)
+	for id, want := range map[string]condition{"web": {"paused", "1"}, "gone": {}} {
+		got, err := f.condition(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
 	require.Empty(t, f.read("bin/calls"), "the client is not started")
 }

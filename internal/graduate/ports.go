@@ -49,9 +49,11 @@ type Platform interface {
 	// CheckDoors fails where an app of the run has old instances that the proxy would still ask: no door is theirs.
 	CheckDoors(r *Run, doors []Door) error
 	// PauseOld keeps the old instances of all apps of the run from doing anything, and fails where one still can. Who was
-	// paused is recorded before, so that ResumeOld and KillOld know it in any process.
+	// paused is recorded before, so that ResumeOld and KillOld know it in any process. Nothing of it is under way when it
+	// has returned.
 	PauseOld(ctx context.Context, r *Run) error
 	// ResumeOld lets old instances go on: all of them, or after the release point those of the apps that stay as they are.
+	// It fails where one does not, or where nobody can say so.
 	ResumeOld(ctx context.Context, r *Run, released bool) error
 	// KillOld ends the old instances that were paused, of the apps that are graduated, without letting them run again.
 	KillOld(ctx context.Context, r *Run) error

@@ -42,8 +42,11 @@ type Env struct {
 	// ended are the hooks that a coordinator before this one has brought to their end.
 	ended     map[string]bool
 	stopWatch func()
-	// lifted tells that an abort has taken the quiesce back.
-	lifted bool
+	// lifted tells that an abort has taken the quiesce back, roomGone that the waiting room went away by itself, sealed
+	// that the release record follows.
+	lifted, roomGone, sealed bool
+	// oldTurn is held by whoever pauses old instances or lets them go on.
+	oldTurn sync.Mutex
 }
 
 // deploy is one running deploy of a process type.

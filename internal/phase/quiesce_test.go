@@ -1,7 +1,9 @@
 package phase_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,6 +104,71 @@ func TestARoomThatGoesAwayTurnsTheRunBackAndOldInstancesGoOnAtOnce(t *testing.T)
 		require.ErrorContains(t, s.err, "the waiting room has ended")
 		s.never("state release")
 	})
+}
+
+func TestARoomThatGoesAwayWhileOldInstancesArePausedLetsThemGoOnAfterThat(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.Say["pause old"] = func(ctx context.Context) error {
+			go s.Room.Lose(errors.New("the waiting room has ended"))
+			<-ctx.Done()
+			require.Zero(t, s.Count("resume old"), "what is under way would pause them again")
+			return context.Cause(ctx)
+		}
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Restored, s.state)
+		require.ErrorContains(t, s.err, "the waiting room has ended")
+		require.Positive(t, s.Count("resume old"))
+	})
+}
+
+func TestOldInstancesAreNotPausedOnceTheRoomIsGone(t *testing.T) {
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.during("proxy divert", func() { s.Room.Lose(errors.New("the waiting room has ended")) })
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Restored, s.state)
+		s.never("pause old")
+	})
+}
+
+func TestARoomThatGoesAwayAtTheReleasePointLetsNobodyRunOnTheNewData(t *testing.T) {
+	lose := func(s *story) func() { return func() { s.Room.Lose(errors.New("the waiting room has ended")) } }
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.during("state release", lose(s))
+	}, func(t *testing.T, s *story) {
+		s.live()
+		s.never("resume old")
+	})
+	tell(t, func(t *testing.T, s *story) {
+		quiesced(t, s)
+		s.during("barrier seal", lose(s))
+	}, func(t *testing.T, s *story) {
+		require.Equal(t, graduate.Restored, s.state)
+		trace := s.Trace()
+		require.Less(t, slices.Index(trace, "resume old"), slices.Index(trace, "hook abort/undo"), "at once: nginx does not let requests wait any more")
+	})
+}
+
+func TestOldInstancesThatDoNotGoOnAreToldAgainAndNeverCalledRestored(t *testing.T) {
+	for failures, state := range map[int]graduate.State{1: graduate.Restored, 2: graduate.Stuck} {
+		tell(t, func(t *testing.T, s *story) {
+			quiesced(t, s)
+			s.run.Hooks = []graduate.Hook{{Kind: graduate.HookPost, Name: "migrate"}}
+			s.Fail("hook post/migrate", errors.New("exit code 3"))
+			s.Say["resume old"] = func(context.Context) error {
+				if failures--; failures >= 0 {
+					return errors.New("docker does not answer")
+				}
+				return nil
+			}
+		}, func(t *testing.T, s *story) {
+			require.Equal(t, state, s.state, "%v", s.err)
+			require.Equal(t, 2, s.Count("resume old"))
+			require.Equal(t, 1, s.Count("event   Not all old instances go on yet, which is tried again: docker does not answer"), "%q", s.Trace())
+		})
+	}
 }
 
 func TestWhoIsNotDrainedIsTold(t *testing.T) {

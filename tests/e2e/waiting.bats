@@ -291,6 +291,46 @@ await_answers() {
   assert_nothing_left "${PROD[@]}"
 }
 
+@test "waiting: coordinator and room are killed: the held deploys let old instances go on at once" {
+  [ "$(version_of "${PROD[0]}")" = v1 ] || back_to_v1
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
+  hold_everything
+  assert_equal "$(states "${PROD[1]}")" 'paused paused' 'old containers of webservices'
+  room=$(pgrep --full "waiting-room $(jq --raw-output .run "$EVENTS" | head -n 1)")
+  kill -STOP "$room" # so that it does not notice first
+  killed=$(date --utc +%FT%T.%NZ)
+  kill -KILL "$(coordinator)" "$room"
+  for app in "${PROD[@]}"; do assert_equal "$(version_of "$app")" v1 "version of $app"; done
+  assert_equal "$(states "${PROD[1]}")" 'running running' 'old containers of webservices'
+  echo "# kill -9 of coordinator and room: both apps answered after $(milliseconds_between "$killed" "$(date --utc +%FT%T.%NZ)") ms" >&3
+  assert_at_most "$(milliseconds_between "$killed" "$(date --utc +%FT%T.%NZ)")" 10000 'milliseconds from the kill to the answers of the old instances'
+  finish_graduation
+  let_go no
+  dokku graduate:recover "$GROUP"
+  settle "${PROD[@]}"
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
+  assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  assert_nothing_left "${PROD[@]}"
+}
+
+@test "waiting: the coordinator is killed right after the release record: an app that stays as it is goes on at once" {
+  deploy "${PROD[0]}=$(image v2)" "${PROD[1]}=$(image v1.worker --worker 1)"
+  settle "${DEV[@]}" "${PROD[@]}"
+  container=$(docker ps --quiet --filter "name=^/${PROD[0]}.web.1\$")
+  GRADUATE_FAILPOINT=after:state:release graduate
+  [ "$status" -ne 0 ] || fail 'the coordinator did not die at the release record'
+  assert_equal "$(jq --raw-output 'select(.type == "quiesce") | .state' "$EVENTS" | paste -sd ' ')" 'waiting paused' 'the quiesce'
+  assert_contains "$(event '.type == "app" and .state == "skipped"')" "${PROD[0]}"
+  assert_equal "$(version_of "${PROD[0]}")" v2 'version of portal, which waits for its own containers'
+  assert_equal "$(states "${PROD[0]}")" running 'containers of portal'
+  dokku graduate:recover "$GROUP"
+  assert_serves v2 "${PROD[@]}"
+  assert_equal "$(docker ps --quiet --filter "name=^/${PROD[0]}.web.1\$")" "$container" 'container of portal'
+  assert_equal "$(states "${PROD[0]}")" running 'containers of portal'
+  settle "${PROD[@]}"
+  assert_nothing_left "${PROD[@]}"
+}
+
 @test "waiting: requests of an app that stays as it is wait too, and are answered by its containers" {
   graduate --no-quiesce
   assert_exit 0
