@@ -18,6 +18,9 @@ func main() {
 	if t, ok := triggerOf(os.Args); ok {
 		os.Exit(t.Run(os.Args[1:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == cli.RoomWord {
+		os.Exit(cli.WaitingRoom(os.Args[2:]))
+	}
 	os.Exit(cli.Main(os.Args[1:], version))
 }
 

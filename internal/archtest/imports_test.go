@@ -10,7 +10,7 @@ import (
 const module = "github.com/dokku-graduate/dokku-graduate/"
 
 // adapters know one technology each and meet only in the wiring.
-var adapters = []string{"internal/config", "internal/dokku", "internal/hold", "internal/hook", "internal/journal", "internal/plan", "internal/proxy", "internal/ui"}
+var adapters = []string{"internal/config", "internal/dokku", "internal/hold", "internal/hook", "internal/journal", "internal/plan", "internal/proxy", "internal/quiesce", "internal/ui"}
 
 // rules says what each package of the product may import of this module. Imports point inwards: the domain
 // knows nobody, its neighbours know the domain, the wiring knows them all.
@@ -25,6 +25,7 @@ var rules = map[string][]string{
 	"internal/journal":   {"internal/failpoint", "internal/graduate"},
 	"internal/plan":      {"internal/graduate"},
 	"internal/proxy":     {"internal/failpoint", "internal/graduate"},
+	"internal/quiesce":   {"internal/graduate"},
 	"internal/ui":        {"internal/graduate"},
 	"internal/cli":       append([]string{"internal/graduate", "internal/engine", "internal/failpoint", "internal/phase"}, adapters...),
 	"internal/failpoint": {},

@@ -103,6 +103,7 @@ func (c *coordinator) environment() *phase.Env {
 		Platform: c.host,
 		Proxy:    c.proxy(),
 		Barrier:  barrier,
+		Room:     c.keeper(),
 		Hooks: &hook.Runner{
 			Containers: c.host, HostHook: config.CheckHostHook, Live: c.host.LiveAddresses, Public: c.host.Public,
 			Lock: c.host.LockMigrations, End: dokku.EndProcesses, Lines: c.screen.Line,

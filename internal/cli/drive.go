@@ -81,6 +81,12 @@ func resume(ctx context.Context, host *dokku.Host, h graduate.History, screen ui
 	say := func(format string, args ...any) {
 		screen.Event(graduate.Event{Type: graduate.EventNotice, Plan: r, Message: fmt.Sprintf(format, args...)})
 	}
+	if h.Left == "" && r.Quiesced() {
+		// First of all: requests may hang at old instances if the room is gone as well, and what follows may take minutes.
+		if err := host.ResumeOld(ctx, r, h.Released); err != nil {
+			say("Not all old instances of graduation %s go on yet, which is tried again: %v", r.ID, err)
+		}
+	}
 	if err := c.settleMigrations(ctx, decided); err != nil {
 		return err
 	}

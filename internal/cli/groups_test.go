@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
 
 func TestAGroupFromCreateToDestroy(t *testing.T) {
@@ -152,7 +154,7 @@ func TestSet(t *testing.T) {
 	require.Equal(t, "\n", s.ok("report", "shop", "--graduate-start-timeout"))
 	require.Equal(t, "10m\n", s.ok("report", "shop", "--graduate-computed-start-timeout"))
 
-	s.fails([]string{`Invalid property "color" specified, valid properties include: connections, history, ignore, keep, phase-timeout, release-tasks, reversible, run-timeout, start-timeout`}, "set", "shop", "color", "red")
+	s.fails([]string{`Invalid property "color" specified, valid properties include: connections, history, ignore, keep, phase-timeout, quiesce, release-tasks, reversible, run-timeout, start-timeout`}, "set", "shop", "color", "red")
 	s.ok("set", "shop", "history", "3")
 	s.ok("set", "shop", "phase-timeout", "4m")
 	s.ok("set", "shop", "run-timeout", "1h")
@@ -170,4 +172,31 @@ func TestSet(t *testing.T) {
 	s.fails([]string{`start-timeout must be a duration such as 90s or 10m, not "600"`}, "set", "shop", "start-timeout", "600")
 	s.fails([]string{"start timeout must be between 1s and 24h, not 25h"}, "set", "shop", "start-timeout", "25h")
 	s.fails([]string{"group none does not exist; the groups are: shop"}, "set", "none", "release-tasks", "hold")
+}
+
+func TestSetQuiesce(t *testing.T) {
+	s := shopServer(t)
+	s.ok("set", "shop", "quiesce", "max_wait=20s,workers=leave")
+	require.Equal(t, "during=post max_wait=20s workers=leave\n", s.ok("report", "shop", "--graduate-quiesce"))
+	require.Contains(t, s.ok("export", "shop"), "quiesce: {during: post, max_wait: 20s, workers: leave}\n")
+	s.fails([]string{"quiesce: max_wait must be between 1s and 1h, not 3h"}, "set", "shop", "quiesce", "max_wait=3h")
+	s.ok("set", "shop", "quiesce")
+	require.NotContains(t, s.ok("export", "shop"), "quiesce")
+	s.fails([]string{"--quiesce and --no-quiesce are given both"}, "run", "dev", "prod", "--quiesce", "--no-quiesce")
+}
+
+func TestARunIsQuiescedAsItIsAskedFor(t *testing.T) {
+	yes, no := true, false
+	set := &graduate.Quiesce{During: graduate.QuiescePost, Workers: graduate.WorkersLeave}
+	for _, c := range []struct {
+		ask       *bool
+		set, want *graduate.Quiesce
+	}{
+		{nil, nil, nil}, {nil, set, set}, {&yes, set, set}, {&no, set, nil}, {&no, nil, nil},
+		{&yes, nil, &graduate.Quiesce{During: graduate.QuiescePost}},
+	} {
+		g := &graduate.Group{Settings: graduate.Settings{Quiesce: c.set}}
+		RunOptions{Quiesce: c.ask}.quiesced(g)
+		require.Equal(t, c.want, g.Settings.Quiesce)
+	}
 }

@@ -13,8 +13,13 @@ var _ plan.Surveyor = (*dokku.Host)(nil)
 func openHost() *dokku.Host {
 	host := dokku.FromEnv()
 	host.NginxShape = proxy.Shape
+	host.NginxRoom = proxy.RoomShape
 	host.HookScript = func(name string) error {
 		_, err := config.CheckHostHook(name)
+		return err
+	}
+	host.Page = func(name string) error {
+		_, err := config.MaintenancePage(name)
 		return err
 	}
 	return host

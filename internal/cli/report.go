@@ -108,6 +108,7 @@ func groupFields(g *graduate.Group) []ui.Field {
 		{Key: "computed-run-timeout", Value: config.FormatDuration(g.Settings.RunDeadline())},
 		{Key: "computed-history", Value: strconv.Itoa(g.Settings.HistoryLength())},
 		{Key: "connections", Value: config.FormatConnections(g)},
+		{Key: "quiesce", Value: config.FormatQuiesce(g.Settings.Quiesce)},
 		{Key: "ignore", Value: strings.Join(g.Settings.Ignore, ",")},
 	}
 	for _, kind := range graduate.HookKinds() {

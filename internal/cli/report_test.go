@@ -42,6 +42,7 @@ func TestReportLooksLikeDokkus(t *testing.T) {
        Graduate ignore:
        Graduate keep:
        Graduate phase timeout:
+       Graduate quiesce:
        Graduate release tasks:
        Graduate reversible:             false
        Graduate roles:                  portal ws
@@ -51,7 +52,7 @@ func TestReportLooksLikeDokkus(t *testing.T) {
 `, s.ok("report", "shop"))
 	require.JSONEq(t, `{"group": "shop", "apps-dev": "portal=portal-dev ws=ws-dev", "apps-prod": "portal=portal ws=ws",
 		"computed-history": "20", "connections": "", "ignore": "", "computed-run-timeout": "2h", "phase-timeout": "", "run-timeout": "", "computed-keep": "5", "held-dev": "", "held-prod": "", "keep": "", "reversible": "false", "hooks-rollback": "", "computed-release-tasks": "hold", "computed-start-timeout": "10m", "environments": "dev prod", "from-dev": "any", "from-prod": "any",
-		"hooks-finally": "", "hooks-abort": "", "hooks-live": "", "hooks-post": "smoke", "hooks-pre": "", "release-tasks": "", "roles": "portal ws",
+		"hooks-finally": "", "hooks-abort": "", "hooks-live": "", "hooks-post": "smoke", "hooks-pre": "", "quiesce": "", "release-tasks": "", "roles": "portal ws",
 		"start-before-post": "", "start-timeout": ""}`, s.ok("report", "shop", "--format", "json"))
 	require.Equal(t, "dev prod\n", s.ok("report", "shop", "--graduate-environments"))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 	"github.com/dokku-graduate/dokku-graduate/internal/plan"
+	"github.com/dokku-graduate/dokku-graduate/internal/proxy"
 	"github.com/dokku-graduate/dokku-graduate/internal/ui"
 )
 
@@ -22,10 +23,10 @@ type RollbackOptions struct {
 	// To is the graduation whose set is to come back; that of before the last one where it is empty.
 	To    string
 	Group string
-	// Hooks runs the group's rollback hooks.
-	Hooks  bool
-	Yes    bool
-	Format string
+	// Hooks runs the group's rollback hooks; NoQuiesce lets the old instances serve meanwhile, whatever the group says.
+	Hooks, NoQuiesce bool
+	Yes              bool
+	Format           string
 }
 
 // RollBack brings an earlier set of an environment back, held like any release.
@@ -86,18 +87,20 @@ func decideRollback(ctx context.Context, host *dokku.Host, g *graduate.Group, o 
 		return nil, nil, err
 	}
 	id := newID(host.RunIDs())
-	b, err := plan.MakeRollback(ctx, host, g, plan.RollbackOptions{Environment: o.Environment, To: o.To, Run: id}, runsOf(releases))
+	var hooks []graduate.Hook
+	if o.Hooks {
+		hooks = g.HooksOf(graduate.HookRollback)
+	}
+	quiesced := len(hooks) > 0 && !o.NoQuiesce // without hooks nothing is done to data
+	b, err := plan.MakeRollback(ctx, host, g, plan.RollbackOptions{Environment: o.Environment, To: o.To, Run: id, Quiesced: quiesced}, runsOf(releases))
 	if err != nil {
 		return nil, nil, err
 	}
 	r := newRun(host, id, g, o.Environment, o.Environment, b.Apps)
-	r.Kind, r.Undoes, r.Hooks = graduate.KindRollback, b.Undoes, nil
-	if o.Hooks {
-		r.Hooks = g.HooksOf(graduate.HookRollback)
-	}
+	r.Kind, r.Undoes, r.Hooks, r.Settings.Quiesce = graduate.KindRollback, b.Undoes, hooks, b.Quiesce
 	missing := checkHostHooks(r) // a finally hook decides nothing: no rollback is refused for its sake
 	r.Hooks = append(r.Hooks, g.HooksOf(graduate.HookFinally)...)
-	notes := b.Notes
+	notes := append(b.Notes, b.Unquiesced...)
 	if !o.Hooks && len(g.HooksOf(graduate.HookRollback)) > 0 {
 		notes = append(notes, "the rollback hooks do not run (--hooks runs them)")
 	}
@@ -184,12 +187,17 @@ func (c *coordinator) beginRollback(ctx context.Context, failed *graduate.Run) e
 		group.Roles = append(group.Roles, graduate.Role{Name: a.Role, Start: a.Start, Apps: map[string]string{failed.To: a.Target}})
 	}
 	id := newID(c.host.RunIDs())
-	b, err := plan.MakeRollback(ctx, c.host, group, plan.RollbackOptions{Environment: failed.To, Run: id}, []*graduate.Run{failed})
+	hooks := group.HooksOf(graduate.HookRollback)
+	o := plan.RollbackOptions{Environment: failed.To, Run: id, Quiesced: len(hooks) > 0, Automatic: true}
+	b, err := plan.MakeRollback(ctx, c.host, group, o, []*graduate.Run{failed})
 	if err != nil {
 		return err
 	}
 	r := newRun(c.host, id, group, failed.To, failed.To, b.Apps)
-	r.Kind, r.Undoes, r.Hooks, r.User = graduate.KindRollback, failed.ID, group.HooksOf(graduate.HookRollback), failed.User
+	r.Kind, r.Undoes, r.Hooks, r.User, r.Settings.Quiesce = graduate.KindRollback, failed.ID, hooks, failed.User, b.Quiesce
+	for _, why := range b.Unquiesced {
+		c.screen.Event(graduate.Event{Version: graduate.EventVersion, Type: graduate.EventNotice, Time: r.Started, Group: r.Group, Run: r.ID, Message: why})
+	}
 	r.Cause = cmp.Or(c.cause, c.history.Failure, "it failed after its release point")
 	for _, a := range r.Apps { // what is latest depends on how far the release came
 		if was := failed.AppOf(a.Role); was.Skip == "" {
@@ -206,7 +214,8 @@ func tidy(ctx context.Context, host *dokku.Host, r *graduate.Run) error {
 	failed := multierror.Append(nil, err)
 	for _, h := range past {
 		if h.Run.ID != r.ID && (h.Outcome == nil || h.Outcome.State != graduate.OutcomeLive) && !host.Alive(h.Run.ID) || h.Run.ID == r.Undoes && r.Cause != "" {
-			failed = multierror.Append(failed, host.Supersede(ctx, h.Run))
+			nginx := &proxy.Nginx{Host: host} // before the folder is removed which an app that stays may still include
+			failed = multierror.Append(failed, nginx.Settle(ctx, h.Run), host.Supersede(ctx, h.Run))
 		}
 	}
 	kept, err := host.KeptRuns(ctx)

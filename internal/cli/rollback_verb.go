@@ -8,19 +8,21 @@ import (
 
 func rollbackVerb() Verb {
 	return Verb{
-		Name: "rollback", Args: []string{"<env>"}, Options: "[--to <id>] [--group <group>] [--hooks] [--yes] [--format stdout|json]",
+		Name: "rollback", Args: []string{"<env>"}, Options: "[--to <id>] [--group <group>] [--hooks] [--no-quiesce] [--yes] [--format stdout|json]",
 		Help: "Bring the previous set of an environment back",
 		More: "Images, commits, Procfile, app.json and scale of the whole set come back as it was before the last graduation\n" +
 			"(a second time: before the one before it), or as the graduation <id> left it. All are started, checked and\n" +
 			"held like a release, and go live at one moment. Config values do not come back; the keys that differ are\n" +
 			"named. Post hooks and release tasks do not run; with --hooks the group's rollback hooks do, in the image of\n" +
-			"the release that is taken back; the finally hooks do in any case. Afterwards trains and automatic\n" +
-			"graduations of the environment are held until graduate:release. The exit codes are those of graduate:run.",
+			"the release that is taken back, with a quiesce where the group has one (--no-quiesce: without); the finally\n" +
+			"hooks do in any case. Afterwards trains and automatic graduations of the environment are held until\n" +
+			"graduate:release. The exit codes are those of graduate:run.",
 		Example: "dokku graduate:rollback prod",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "the id of the graduation whose set comes back"},
 			&cli.StringFlag{Name: "group", Aliases: []string{"g"}, Usage: "the group, where more than one has the environment"},
 			&cli.BoolFlag{Name: "hooks", Usage: "run the rollback hooks"},
+			&cli.BoolFlag{Name: "no-quiesce", Usage: "let the old instances serve while they run, whatever the group's setting is"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask on a terminal"},
 			formatFlag(),
 		},
@@ -30,7 +32,7 @@ func rollbackVerb() Verb {
 			}
 			return RollBack(c.Flags.Context, c.UI, RollbackOptions{
 				Environment: c.Args[0], To: c.Flags.String("to"), Group: c.Flags.String("group"),
-				Hooks: c.Flags.Bool("hooks"), Yes: c.Flags.Bool("yes"), Format: c.Flags.String("format"),
+				Hooks: c.Flags.Bool("hooks"), NoQuiesce: c.Flags.Bool("no-quiesce"), Yes: c.Flags.Bool("yes"), Format: c.Flags.String("format"),
 			})
 		},
 	}

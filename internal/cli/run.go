@@ -32,8 +32,21 @@ type RunOptions struct {
 	Force []string
 	// Wait bounds how long deploys of the targets and another graduation of the group are waited for; 0: not at all.
 	Wait time.Duration
+	// Quiesce says, where it is not nil, whether old instances are kept off the data, whatever the group's settings say.
+	Quiesce *bool
 	// Format is stdout or json.
 	Format string
+}
+
+// quiesced changes a group that was read from the store as this call asks for.
+func (o RunOptions) quiesced(g *graduate.Group) {
+	switch {
+	case o.Quiesce == nil:
+	case !*o.Quiesce:
+		g.Settings.Quiesce = nil
+	case g.Settings.Quiesce == nil:
+		g.Settings.Quiesce = &graduate.Quiesce{During: graduate.QuiescePost}
+	}
 }
 
 // tailLines is how much of a log is shown when its part of a run fails.
@@ -61,6 +74,7 @@ func Graduate(ctx context.Context, s ui.Streams, o RunOptions) error {
 	if err != nil {
 		return refused(s, o, err)
 	}
+	o.quiesced(group)
 	r, err := decide(ctx, s, host, group, o, p, promised)
 	if err != nil {
 		return refused(s, o, err)
@@ -102,12 +116,15 @@ func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate
 		return nil, err
 	}
 	if asks {
-		if made, err = agreed(ctx, s, host, group, options, p, made); err != nil {
+		if made, err = agreed(ctx, s, host, group, o, options, p, made); err != nil {
 			return nil, err
 		}
 	}
 	r := newRun(host, id, group, o.From, o.To, made.apps)
 	r.PlanID, r.Forced = made.plan.ID, made.plan.ForcedCodes()
+	if plan.WithoutQuiesce(made.plan) {
+		r.Settings.Quiesce = nil
+	}
 	if len(r.Active()) == 0 {
 		return r, nil
 	}
@@ -118,7 +135,7 @@ func decide(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate
 }
 
 // agreed asks a person for a plan. What takes long is the answer: the facts are read again after it.
-func agreed(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, o plan.Options, p *patience, shown *decision) (*decision, error) {
+func agreed(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate.Group, run RunOptions, o plan.Options, p *patience, shown *decision) (*decision, error) {
 	if err := confirm(s, o.To); err != nil {
 		return nil, err
 	}
@@ -126,6 +143,7 @@ func agreed(ctx context.Context, s ui.Streams, host *dokku.Host, group *graduate
 	if err != nil {
 		return nil, err
 	}
+	run.quiesced(group)
 	made, err := planned(ctx, host, group, o, p)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,10 @@ func settings() []setting {
 			}
 			return err
 		}},
+		{"quiesce", "how requests wait and old instances are kept off the data while the post hooks run, such as 'max_wait=30s drain=10s workers=pause' or only 'post' (see docs/quiesce.md; default: they are not)", func(s *graduate.Settings, value string) (err error) {
+			s.Quiesce, err = config.ParseQuiesce(value)
+			return err
+		}},
 		{"release-tasks", "when the apps' own predeploy and release tasks run: hold (with the post hooks; default), before or skip", func(s *graduate.Settings, value string) error {
 			if value != "" && !slices.Contains(config.ReleaseTaskModes(), value) {
 				return graduate.Errorf(graduate.Invalid, "release-tasks may be %s, not %q", strings.Join(config.ReleaseTaskModes(), ", "), value)

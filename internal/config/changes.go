@@ -31,6 +31,7 @@ func Changes(before, after *graduate.Group) []string {
 	c.setting("run-timeout", durationOrEmpty(before.Settings.RunTimeout), durationOrEmpty(after.Settings.RunTimeout))
 	c.setting("history", numberOrEmpty(before.Settings.History), numberOrEmpty(after.Settings.History))
 	c.setting("connections", FormatConnections(before), FormatConnections(after))
+	c.setting("quiesce", FormatQuiesce(before.Settings.Quiesce), FormatQuiesce(after.Settings.Quiesce))
 	c.names("ignored difference", "ignored differences", before.Settings.Ignore, after.Settings.Ignore)
 	return c.lines
 }

@@ -112,6 +112,7 @@ func (d *document) read(root *yaml.Node) {
 		{"run_timeout", func(path string, node *yaml.Node) { d.group.Settings.RunTimeout = d.duration(path, node) }},
 		{"history", func(path string, node *yaml.Node) { d.group.Settings.History = d.count(path, node) }},
 		{"connections", d.connections},
+		{"quiesce", d.quiesce},
 		{"ignore", func(path string, node *yaml.Node) { d.group.Settings.Ignore = d.texts(path, node) }},
 	})
 	if !version && !d.isBroken("") {

@@ -95,8 +95,8 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"control character", head + "# \x01\n", []string{"line 4: control characters are not allowed (value: 1)"}},
 		{"second document", head + "---\n" + head, []string{"line 4: a second document begins here; a group is one document"}},
 		{"custom tag", head + "apps: !x {}\n", []string{"line 4: apps must be a mapping (key: value), not a mapping"}},
-		{"unknown fields", head + "quiesce: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
-			`line 4: unknown field "quiesce" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, ignore`,
+		{"unknown fields", head + "trains: {}\nhooks:\n  later: []\n  pre:\n    - {name: a, host: a, colour: now}\n", []string{
+			`line 4: unknown field "trains" in the document; it may have version, group, environments, apps, hooks, release_tasks, keep, reversible, start_timeout, phase_timeout, run_timeout, history, connections, quiesce, ignore`,
 			`line 6: unknown field "later" in hooks; it may have pre, post, live, abort, rollback, finally`,
 			`line 8: unknown field "colour" in a hook; it may have name, app, run, process, host, http, metric, timeout, retries, parallel, migrate, reverses, on_failure, when`,
 		}},

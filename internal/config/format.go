@@ -48,6 +48,9 @@ func Format(g *graduate.Group) []byte {
 	if g.Settings.Connections != nil {
 		root.Content = append(root.Content, text("connections"), connectionsNode(g))
 	}
+	if g.Settings.Quiesce != nil {
+		root.Content = append(root.Content, text("quiesce"), quiesceNode(g.Settings.Quiesce))
+	}
 	if len(g.Settings.Ignore) > 0 {
 		list := &yaml.Node{Kind: yaml.SequenceNode}
 		for _, pattern := range g.Settings.Ignore {

@@ -37,6 +37,7 @@ func anyGroup() *rapid.Generator[*graduate.Group] {
 		}
 		g.Hooks = anyHooks(t, g)
 		g.Settings.Connections = anyConnections(t, g)
+		g.Settings.Quiesce = anyQuiesce(t)
 		g.Settings.Ignore = anyIgnore(t, g)
 		return g
 	})
@@ -197,4 +198,19 @@ func anyIgnore(t *rapid.T, g *graduate.Group) []string {
 		return nil // as a document without the key is read
 	}
 	return patterns
+}
+
+// anyQuiesce is a quiesce with some of its keys, or none.
+func anyQuiesce(t *rapid.T) *graduate.Quiesce {
+	if rapid.Bool().Draw(t, "no quiesce") {
+		return nil
+	}
+	wait := rapid.SampledFrom([]time.Duration{0, time.Second, 90 * time.Second, maxRequestWait})
+	return &graduate.Quiesce{
+		During: graduate.QuiescePost, MaxWait: wait.Draw(t, "max_wait"), Drain: wait.Draw(t, "drain"),
+		Workers:    rapid.SampledFrom(append(oldWorkers(), "")).Draw(t, "workers"),
+		MaxWaiting: rapid.IntRange(0, maxWaiting).Draw(t, "max_waiting"),
+		Page:       rapid.SampledFrom([]string{"", "soon.html", "1.5.htm"}).Draw(t, "page"),
+		Optional:   rapid.Bool().Draw(t, "optional"),
+	}
 }

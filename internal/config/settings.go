@@ -40,6 +40,9 @@ func (v *validator) settings() {
 	if s.Connections != nil {
 		v.connections(*s.Connections)
 	}
+	if s.Quiesce != nil {
+		v.quiesce(*s.Quiesce)
+	}
 	v.ignore(s.Ignore)
 }
 

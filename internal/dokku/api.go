@@ -21,7 +21,8 @@ import (
 var errAbsent = errors.New("docker has no such thing")
 
 // engine is Docker's own API over its unix socket: one connection for many questions, where each start of the client
-// takes some 50 ms. Nothing but reading goes over it, and the container through which HasCommand looks into an image.
+// takes some 50 ms. Nothing but reading goes over it, the container through which HasCommand looks into an image, and what old
+// instances are told in a quiesce.
 type engine struct {
 	socket string
 	once   sync.Once

@@ -22,10 +22,7 @@ import (
 
 // fakeEngine serves Docker's API at a socket: answers by "METHOD PATH"; what it does not know it has not.
 func fakeEngine(t testing.TB, answers map[string]string) string {
-	socket := filepath.Join(t.TempDir(), "s")
-	listener, err := net.Listen("unix", socket)
-	require.NoError(t, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return engineThat(t, func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.Method+" "+r.URL.Path]
 		switch {
 		case r.URL.Path == "/_ping":
@@ -37,7 +34,15 @@ func fakeEngine(t testing.TB, answers map[string]string) string {
 		default:
 			fmt.Fprint(w, answer)
 		}
-	})}
+	})
+}
+
+// engineThat answers in another way.
+func engineThat(t testing.TB, answer http.HandlerFunc) string {
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	server := &http.Server{Handler: answer}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return socket

@@ -27,7 +27,11 @@ type Host struct {
 	// NginxShape says why the switch cannot change an app's nginx configuration, HookScript why a host hook's script
 	// cannot be run: other packages know. Where they are nil, a survey does not tell.
 	NginxShape func(conf, app string) error
+	// NginxRoom says why nginx cannot send the app's requests to a waiting room, Page why a maintenance page cannot be
+	// shown; nil as NginxShape.
+	NginxRoom  func(conf, app string) error
 	HookScript func(name string) error
+	Page       func(name string) error
 
 	engine  engine
 	machine machine

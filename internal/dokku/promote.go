@@ -146,5 +146,5 @@ func (h *Host) clean(r *graduate.Run) error {
 	if dir := filepath.Dir(r.Socket); strings.HasSuffix(dir, r.ID) {
 		errs = append(errs, os.RemoveAll(dir))
 	}
-	return errors.Join(append(errs, h.removeTemporary(r))...)
+	return errors.Join(append(errs, h.removeRooms(r), h.removeTemporary(r))...)
 }

@@ -87,13 +87,20 @@ func (h *Host) Works(id string) bool {
 	return h.taken(id, workLock)
 }
 
-// AwaitWork waits until the own work of a run has ended, or its coordinator. It shares the lock, as whoever only looks
-// does.
+// AwaitRun waits until a run has no living coordinator any more.
+func (h *Host) AwaitRun(ctx context.Context, id string) error { return h.awaitLock(ctx, id, "lock") }
+
+// AwaitWork waits until the own work of a run has ended, or its coordinator.
 func (h *Host) AwaitWork(ctx context.Context, id string) error {
 	name := workLock
 	if !exists(filepath.Join(h.RunDir(id), workLock)) {
 		name = "lock"
 	}
+	return h.awaitLock(ctx, id, name)
+}
+
+// awaitLock waits until nobody has a lock of a run. It shares the lock, as whoever only looks does.
+func (h *Host) awaitLock(ctx context.Context, id, name string) error {
 	lock := flock.New(filepath.Join(h.RunDir(id), name), flock.SetFlag(os.O_RDONLY))
 	err := await(ctx, lock, lock.RLock)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -32,6 +32,11 @@ func (h *Host) Server(ctx context.Context, g *graduate.Group) (graduate.Server, 
 			s.Hosts[hook.Host] = err.Error()
 		}
 	}
+	if q := g.Settings.Quiesce; q != nil && q.Page != "" && h.Page != nil {
+		if err := h.Page(q.Page); err != nil {
+			s.Page = err.Error()
+		}
+	}
 	return s, nil
 }
 

@@ -124,3 +124,23 @@ func TestServerWhoseDockerIsElsewhere(t *testing.T) {
 	require.ErrorContains(t, err, "Docker does not answer (")
 	require.NoError(t, os.Remove(filepath.Join(f.dir, "bin/fails")))
 }
+
+func TestAMaintenancePageIsLookedAt(t *testing.T) {
+	f := newFixture(t)
+	f.engine.socket = fakeEngine(t, map[string]string{"GET /info": "{}"})
+	f.machine = thisMachine
+	for _, c := range []struct {
+		quiesce *graduate.Quiesce
+		want    string
+	}{{nil, ""}, {&graduate.Quiesce{}, ""}, {&graduate.Quiesce{Page: "soon.html"}, ""}, {&graduate.Quiesce{Page: "gone.html"}, "gone.html is not there"}} {
+		f.Page = func(name string) error {
+			if name == "soon.html" {
+				return nil
+			}
+			return errors.New(name + " is not there")
+		}
+		s, err := f.Server(t.Context(), &graduate.Group{Settings: graduate.Settings{Quiesce: c.quiesce}})
+		require.NoError(t, err)
+		require.Equal(t, c.want, s.Page)
+	}
+}

@@ -52,5 +52,5 @@ func (h *Host) Supersede(ctx context.Context, r *graduate.Run) error {
 			return err
 		}
 	}
-	return errors.Join(h.removeStagedFiles(r), os.RemoveAll(filepath.Join(r.Dir, "proxy")), h.clean(r), h.openTargets(r))
+	return errors.Join(h.removeStagedFiles(r), h.clean(r), h.openTargets(r))
 }

@@ -51,6 +51,7 @@ func (h *Host) surround(f *graduate.Facts, services []string) {
 	a.Mounts = sortedUnique(append(options.mounts, h.attachments(f.App)...))
 	a.Services = sortedUnique(append(options.services, services...))
 	a.CustomNginx = h.customNginx(f)
+	a.NoRoom, a.ProxyTimeout = h.room(f)
 	if data, err := os.ReadFile(h.stored(procfile, f.App)); err == nil {
 		a.Procfile = parseProcfile(data)
 	}

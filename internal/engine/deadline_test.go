@@ -41,7 +41,7 @@ func TestEachPhaseBeforeTheReleasePointHasItsDeadline(t *testing.T) {
 func TestTheClockStartsAnewWithEachPhase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStory(t)
-		r := &graduate.Run{}
+		r := everyState()
 		before, after := working()
 		for _, at := range slices.Concat(before, after) {
 			if limit, _ := r.Deadline(at); limit > 0 {
@@ -70,7 +70,7 @@ func TestTheRunHasAHardCapUntilItsReleasePoint(t *testing.T) {
 
 		s = newStory(t)
 		s.runs[graduate.Live] = func(ctx context.Context) error { time.Sleep(graduate.DefaultRunTimeout); return ctx.Err() }
-		state, err = s.Drive(s.ctx, &graduate.Run{}, graduate.Prepare)
+		state, err = s.Drive(s.ctx, everyState(), graduate.Prepare)
 		require.NoError(t, err, "after the release point the cap does not count")
 		require.Equal(t, graduate.Done, state)
 	})

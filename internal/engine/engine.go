@@ -62,7 +62,7 @@ func (e *Engine) Drive(ctx context.Context, r *graduate.Run, state graduate.Stat
 			reason = errors.Join(reason, err)
 			e.note(r, graduate.Event{Type: graduate.EventFailure, State: string(state), Message: err.Error()})
 		}
-		next, ok := graduate.Next(state, outcome)
+		next, ok := r.Next(state, outcome)
 		if !ok {
 			return graduate.Stuck, fmt.Errorf("the state table has no row for %s, %s", state, outcome)
 		}

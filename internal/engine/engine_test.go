@@ -194,7 +194,7 @@ func TestAnAbortHasABudgetOfItsOwn(t *testing.T) {
 		}
 		s.undos[graduate.Start] = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		began := time.Now()
-		state, err := s.Drive(ctx, &graduate.Run{}, graduate.Prepare)
+		state, err := s.Drive(ctx, everyState(), graduate.Prepare)
 		require.Equal(t, time.Hour+s.AbortBudget, time.Since(began))
 		require.Equal(t, graduate.Stuck, state)
 		require.ErrorContains(t, err, "the hard cap of an hour")
@@ -207,25 +207,25 @@ func TestARunIsTakenUpWhereItStopped(t *testing.T) {
 	before, after := working()
 	for i, at := range after {
 		s := newStory(t)
-		state, err := s.Drive(s.ctx, &graduate.Run{}, at)
+		state, err := s.Drive(s.ctx, everyState(), at)
 		require.NoError(t, err)
 		require.Equal(t, graduate.Done, state)
 		require.Equal(t, way(after[i:]...), s.trace)
 	}
 	for i, at := range before {
 		s := newStory(t)
-		_, err := s.Drive(s.ctx, &graduate.Run{}, at)
+		_, err := s.Drive(s.ctx, everyState(), at)
 		require.NoError(t, err)
 		require.Equal(t, way(slices.Concat(before[i:], after)...), s.trace)
 	}
 	s := newStory(t)
-	state, err := s.Drive(s.ctx, &graduate.Run{}, graduate.Aborting)
+	state, err := s.Drive(s.ctx, everyState(), graduate.Aborting)
 	require.NoError(t, err)
 	require.Equal(t, graduate.Restored, state)
 	require.Equal(t, back(), s.trace)
 	for _, end := range []graduate.State{graduate.Done, graduate.Restored, graduate.Stuck} {
 		s := newStory(t)
-		state, err := s.Drive(s.ctx, &graduate.Run{}, end)
+		state, err := s.Drive(s.ctx, everyState(), end)
 		require.NoError(t, err)
 		require.Equal(t, end, state)
 		require.Empty(t, s.trace)
@@ -239,7 +239,7 @@ func TestAStateWithoutAPhaseIsAFailure(t *testing.T) {
 	require.Equal(t, graduate.Restored, state)
 	require.EqualError(t, err, "no phase for state post")
 
-	state, err = s.Drive(s.ctx, &graduate.Run{}, "held")
+	state, err = s.Drive(s.ctx, everyState(), "held")
 	require.Equal(t, graduate.Stuck, state)
 	require.ErrorContains(t, err, "held")
 }

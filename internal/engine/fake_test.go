@@ -80,7 +80,7 @@ func newStory(t *testing.T) *story {
 }
 
 func (s *story) drive() (graduate.State, error) {
-	return s.Drive(s.ctx, &graduate.Run{ID: "01j"}, graduate.Prepare)
+	return s.Drive(s.ctx, everyState(), graduate.Prepare)
 }
 
 var errBroken = errors.New("broken")
@@ -114,4 +114,9 @@ func requireUndone(t *testing.T, s *story, times int) {
 		}
 	}
 	require.Equal(t, times, count, "%q", s.trace)
+}
+
+// everyState is a run that passes over no state.
+func everyState() *graduate.Run {
+	return &graduate.Run{ID: "01j", Settings: graduate.Settings{Quiesce: &graduate.Quiesce{}}}
 }

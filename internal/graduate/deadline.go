@@ -17,6 +17,9 @@ var phaseDeadlines = map[State]time.Duration{
 	Finish:  5 * time.Minute,
 }
 
+// quiesceTime bounds what a quiesce takes besides its draining.
+const quiesceTime = 2 * time.Minute
+
 // LateError says that something did not end within its time: after the release point it may still be under way.
 type LateError struct{ text string }
 
@@ -31,10 +34,14 @@ func (r *Run) Deadline(state State) (time.Duration, error) {
 		d := r.Settings.StartDeadline()
 		return d, &LateError{fmt.Sprintf("not all candidates passed their checks within %s (graduate:set %s start-timeout)", d, r.Group)}
 	}
-	d := phaseDeadlines[state]
+	d, drain := phaseDeadlines[state], time.Duration(0)
+	if state == Quiescing && r.Quiesced() {
+		d, drain = quiesceTime, r.Settings.Quiesce.Draining()
+	}
 	if d > 0 && r.Settings.PhaseTimeout > 0 {
 		d = r.Settings.PhaseTimeout
 	}
+	d += drain // it ends by itself: a bound that is shorter would end every graduation with an open WebSocket
 	return d, &LateError{fmt.Sprintf("the phase %s did not end within %s (graduate:set %s phase-timeout)", state, d, r.Group)}
 }
 

@@ -11,6 +11,7 @@ import (
 
 func TestEachPhaseHasABound(t *testing.T) {
 	r := &Run{Group: "shop"}
+	r.Settings.Quiesce = &Quiesce{}
 	own := map[State]bool{Pre: true, Post: true, Live: true} // the hooks'
 	total := time.Duration(0)
 	for _, s := range Order()[:len(Order())-1] {
@@ -33,6 +34,9 @@ func TestEachPhaseHasABound(t *testing.T) {
 		d, _ := r.Deadline(s)
 		require.Equal(t, want, d, "%s", s)
 	}
+	r.Settings.Quiesce = &Quiesce{Drain: 5 * time.Minute}
+	d, _ := r.Deadline(Quiescing)
+	require.Equal(t, 6*time.Minute, d, "the draining has a bound of its own")
 	limit, late := r.Cap()
 	require.Equal(t, 3*time.Minute, limit)
 	require.EqualError(t, late, "the graduation did not come to its release point within 3m0s (graduate:set shop run-timeout)")

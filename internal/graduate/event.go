@@ -17,6 +17,8 @@ const (
 	EventCandidate EventType = "candidate"
 	// EventHook: a hook or a release task began or ended.
 	EventHook EventType = "hook"
+	// EventQuiesce: the old instances are being kept off the data, or not any more.
+	EventQuiesce EventType = "quiesce"
 	// EventFailure: the reason why the run turns back.
 	EventFailure EventType = "failure"
 	// EventNotice: a line for people, such as a clean-up that has to be tried again.
@@ -44,6 +46,8 @@ type Event struct {
 	Code int `json:"code,omitempty"`
 	// Took is how long a hook took, by a clock that nobody can set.
 	Took time.Duration `json:"took,omitempty"`
+	// Visits tells of those who waited, when they go on.
+	Visits *Visits `json:"visits,omitempty"`
 	// Candidate and Plan are set in events of their types.
 	Candidate *Candidate `json:"candidate,omitempty"`
 	Plan      *Run       `json:"plan,omitempty"`
@@ -61,6 +65,11 @@ const (
 	AppReleased = "released"
 	AppFinished = "finished"
 	AppFailed   = "failed"
+
+	// QuiesceWaiting: requests wait. QuiescePaused: no old instance runs. QuiescePassed: who waited is answered.
+	QuiesceWaiting = "waiting"
+	QuiescePaused  = "paused"
+	QuiescePassed  = "passed"
 
 	HookStarted   = "started"
 	HookSucceeded = "succeeded"

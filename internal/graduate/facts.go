@@ -70,6 +70,10 @@ type Surroundings struct {
 	ChecksWait    map[string]string
 	// CustomNginx tells that the app's nginx file has a shape that the switch does not know (a template of its own).
 	CustomNginx bool
+	// NoRoom says why requests of the app cannot be sent to a waiting room; empty where they can. ProxyTimeout is how long
+	// the proxy lets a request wait.
+	NoRoom       string
+	ProxyTimeout time.Duration
 	// Version is what the app's image says of itself.
 	Version ImageFacts
 	// Procfile maps a process type to its command; AppJSON is the file as it is stored, nil where there is none.
@@ -106,6 +110,8 @@ type Server struct {
 	Running string
 	// Hosts are the host hooks' scripts that cannot be run, with why.
 	Hosts map[string]string
+	// Page says why the group's maintenance page cannot be shown; empty where it can, or there is none.
+	Page string
 }
 
 // Range is what lies between two commits.

@@ -82,6 +82,8 @@ type Settings struct {
 	Connections *Connections `json:"connections,omitempty"`
 	// Ignore acknowledges differences between environments that are meant: [ROLE/]KIND[:NAME], with * in NAME.
 	Ignore []string `json:"ignore,omitempty"`
+	// Quiesce keeps the old instances off the data while post hooks run; nil where nobody asked for it.
+	Quiesce *Quiesce `json:"quiesce,omitempty"`
 }
 
 // Connections is how many database connections there may be in all, and how many a generation of each role opens.

@@ -12,6 +12,8 @@ type History struct {
 	Released bool
 	// Prepared tells that the targets were closed for it: there was something to end.
 	Prepared bool
+	// Diverted tells that it began to keep the old instances off the data.
+	Diverted bool
 	// HooksBegan tells that a hook or a task was begun, those left out that only come at the end.
 	HooksBegan bool
 	// ChangedData tells that one was begun before the release record.
@@ -52,6 +54,7 @@ func Tell(events []Event) History {
 		case EventState:
 			h.State, h.Outcome = State(e.State), nil // whoever entered a state has taken the run up again
 			h.Released = h.Released || h.State == Release
+			h.Diverted = h.Diverted || h.State == Quiescing && h.Run != nil && h.Run.Quiesced()
 			if h.State != Revert {
 				h.Forward = h.State
 			}
@@ -133,6 +136,12 @@ func (h History) Unsettled() []Hook {
 // restart of the server would start some apps in it and some in the old one.
 func (h History) Unstable() bool {
 	return h.Outcome != nil && h.Outcome.State == OutcomeNeedsPerson && h.Released && h.Forward == Release
+}
+
+// Quiesced tells whether the old instances are kept off the data now, or may be. Once the release point is passed whoever
+// starts an instance gets the new version, but not before every app has moved.
+func (h History) Quiesced() bool {
+	return h.Diverted && h.Outcome == nil && (h.State == Aborting || !h.State.Released() || h.State == Release)
 }
 
 // Resume is the state from which a run that nobody drives has to be completed: back before the release record,

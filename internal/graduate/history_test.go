@@ -101,3 +101,27 @@ func TestATaskOfARoleThatIsCalledAsAKindIsNoHookOfIt(t *testing.T) {
 	h = Tell([]Event{{Type: EventRun, Plan: &Run{Hooks: []Hook{{Kind: HookFinally, Name: "release"}}}}, task})
 	require.False(t, h.HooksBegan)
 }
+
+func TestWhenOldInstancesAreKeptOffTheData(t *testing.T) {
+	run, state, outcome := stories()
+	run.Plan.Settings.Quiesce = &Quiesce{}
+	plain := Event{Type: EventRun, Plan: &Run{ID: "01j"}}
+	for _, c := range []struct {
+		name   string
+		events []Event
+		want   bool
+	}{
+		{"not yet", []Event{run, state(Hold)}, false},
+		{"from where requests wait", []Event{run, state(Hold), state(Quiescing)}, true},
+		{"while the hooks run", []Event{run, state(Quiescing), state(Post)}, true},
+		{"until every app has moved", []Event{run, state(Quiescing), state(Release)}, true},
+		{"not after that", []Event{run, state(Quiescing), state(Release), state(Settle)}, false},
+		{"nor where it is taken back", []Event{run, state(Quiescing), state(Release), state(Revert)}, false},
+		{"in an abort, until its end", []Event{run, state(Quiescing), state(Post), state(Aborting)}, true},
+		{"aborted", []Event{run, state(Quiescing), state(Aborting), outcome(OutcomeAborted)}, false},
+		{"an abort before it", []Event{run, state(Hold), state(Aborting)}, false},
+		{"a group without", []Event{plain, state(Quiescing), state(Post)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, Tell(c.events).Quiesced()) })
+	}
+}

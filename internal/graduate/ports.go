@@ -3,6 +3,7 @@ package graduate
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // The ports are what a graduation needs of the place where its apps run. They must be able to serve a
@@ -45,6 +46,17 @@ type Platform interface {
 	Finish(ctx context.Context, r *Run, a *App) error
 	// Open lets other deploys at the targets again.
 	Open(ctx context.Context, r *Run) error
+	// CheckDoors fails where an app of the run has old instances that the proxy would still ask: no door is theirs.
+	CheckDoors(r *Run, doors []Door) error
+	// PauseOld keeps the old instances of all apps of the run from doing anything, and fails where one still can. Who was
+	// paused is recorded before, so that ResumeOld and KillOld know it in any process. Nothing of it is under way when it
+	// has returned.
+	PauseOld(ctx context.Context, r *Run) error
+	// ResumeOld lets old instances go on: all of them, or after the release point those of the apps that stay as they are.
+	// It fails where one does not, or where nobody can say so.
+	ResumeOld(ctx context.Context, r *Run, released bool) error
+	// KillOld ends the old instances that were paused, of the apps that are graduated, without letting them run again.
+	KillOld(ctx context.Context, r *Run) error
 	// ReleaseTasks lists the staged version's own tasks for a moment: TaskRelease or TaskPostdeploy.
 	ReleaseTasks(ctx context.Context, r *Run, a *App, moment string) ([]Task, error)
 }
@@ -71,8 +83,23 @@ type Proxy interface {
 	Switch(ctx context.Context, r *Run) error
 	// Settle leaves the configuration as the platform would have written it.
 	Settle(ctx context.Context, r *Run) error
-	// Undo removes what Prepare wrote.
+	// Undo removes what Prepare wrote, and brings requests back that were diverted.
 	Undo(ctx context.Context, r *Run) error
+	// Doors are the ways into the waiting room for the requests of all apps, once Prepare has been there.
+	Doors(r *Run) ([]Door, error)
+	// Divert sends the requests of all apps to the waiting room, with the old instances behind it where nobody is in the
+	// room: one reload. It returns when requests that are being answered have come to their end, or drain is over; left
+	// is how many of the proxy's processes still have some.
+	Divert(ctx context.Context, r *Run, drain time.Duration) (left int, err error)
+}
+
+// WaitingRoom is where requests wait while the old instances are kept off the data.
+type WaitingRoom interface {
+	// Open lets the room begin to listen. lost is called when it has gone away by itself.
+	Open(ctx context.Context, r *Run, doors []Door, lost func(error)) error
+	// Pass sends all who wait, and all who still come, to one side, and closes the room when nobody can come any more.
+	// It does nothing where no room is open.
+	Pass(ctx context.Context, to Side) (Visits, error)
 }
 
 // Barrier is where candidates wait for their peers.

@@ -15,6 +15,8 @@ const (
 	Start State = "start"
 	// Hold waits until every web container has passed its check and is held.
 	Hold State = "hold"
+	// Quiescing lets requests wait and keeps the old instances off the data, where the group asks for it.
+	Quiescing State = "quiesce"
 	// Post runs the apps' release tasks and the post hooks while everything is held.
 	Post State = "post"
 	// Rest starts, checks and holds the process types that are not web.
@@ -68,7 +70,8 @@ func Transitions() []Transition {
 		{Stage, Succeeded, Pre},
 		{Pre, Succeeded, Start},
 		{Start, Succeeded, Hold},
-		{Hold, Succeeded, Post},
+		{Hold, Succeeded, Quiescing},
+		{Quiescing, Succeeded, Post},
 		{Post, Succeeded, Rest},
 		{Rest, Succeeded, Switch},
 		{Switch, Succeeded, Release},
@@ -78,6 +81,7 @@ func Transitions() []Transition {
 		{Pre, Failed, Aborting},
 		{Start, Failed, Aborting},
 		{Hold, Failed, Aborting},
+		{Quiescing, Failed, Aborting},
 		{Post, Failed, Aborting},
 		{Rest, Failed, Aborting},
 		{Switch, Failed, Aborting},

@@ -43,7 +43,7 @@ func TestEveryStateHasOneRowPerOutcome(t *testing.T) {
 		}
 		rows[row.From][row.On]++
 	}
-	require.Len(t, states(), 18)
+	require.Len(t, states(), 19)
 	for _, s := range states() {
 		if s.Ended() {
 			require.Empty(t, rows[s], "%s is an end", s)
@@ -55,7 +55,7 @@ func TestEveryStateHasOneRowPerOutcome(t *testing.T) {
 
 func TestOrderIsTheDocumentedOne(t *testing.T) {
 	require.Equal(t, []State{
-		Prepare, Stage, Pre, Start, Hold, Post, Rest, Switch, Release, Settle, Live, Finish, Done,
+		Prepare, Stage, Pre, Start, Hold, Quiescing, Post, Rest, Switch, Release, Settle, Live, Finish, Done,
 	}, Order())
 }
 
@@ -130,4 +130,22 @@ func TestEveryRunEnds(t *testing.T) {
 			t.Fatalf("a state was entered twice: %v", path)
 		}
 	})
+}
+
+func TestARunWithoutAQuiescePassesOverIt(t *testing.T) {
+	for quiesce, want := range map[*Quiesce][]State{nil: {Hold, Post, Rest}, {}: {Hold, Quiescing, Post}} {
+		r := &Run{Settings: Settings{Quiesce: quiesce}}
+		states := []State{Hold}
+		for range 2 {
+			next, ok := r.Next(states[len(states)-1], Succeeded)
+			require.True(t, ok)
+			states = append(states, next)
+		}
+		require.Equal(t, want, states)
+		next, ok := r.Next(Quiescing, Failed)
+		require.True(t, ok)
+		require.Equal(t, Aborting, next)
+	}
+	_, ok := (&Run{}).Next(Done, Succeeded)
+	require.False(t, ok)
 }

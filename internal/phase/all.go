@@ -22,6 +22,7 @@ func All(e *Env) []Phase {
 		pre{Env: e},     // the group's pre hooks
 		start{Env: e},   // all web processes, side by side
 		hold{Env: e},    // until all have passed their checks
+		quiesce{Env: e}, // requests wait, and nothing old runs
 		post{Env: e},    // release tasks and post hooks
 		rest{Env: e},    // the other process types, checked and held as well
 		swap{Env: e},    // the proxy's new configuration, tested

@@ -19,6 +19,7 @@ type Env struct {
 	Platform graduate.Platform
 	Proxy    graduate.Proxy
 	Barrier  graduate.Barrier
+	Room     graduate.WaitingRoom
 	Hooks    graduate.HookRunner
 	Emit     graduate.Emit
 	// Fail stops the run before its release point; only the first reason counts.
@@ -49,6 +50,11 @@ type Env struct {
 	// unsettled are the migrations of whose end nothing is known.
 	unsettled []graduate.Hook
 	stopWatch func()
+	// lifted tells that an abort has taken the quiesce back, roomGone that the waiting room went away by itself, sealed
+	// that the release record follows.
+	lifted, roomGone, sealed bool
+	// oldTurn is held by whoever pauses old instances or lets them go on.
+	oldTurn sync.Mutex
 }
 
 // deploy is one running deploy of a process type.

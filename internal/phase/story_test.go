@@ -61,7 +61,7 @@ func newStory(t *testing.T, dir string) *story {
 	}
 	s.ctx, s.fail = context.WithCancelCause(context.Background())
 	s.env = &phase.Env{
-		Platform: s.Platform, Proxy: s.Proxy, Barrier: s.Barrier, Hooks: s.Hooks, Fail: s.fail,
+		Platform: s.Platform, Proxy: s.Proxy, Barrier: s.Barrier, Hooks: s.Hooks, Room: s.Room, Fail: s.fail,
 		Emit: func(e graduate.Event) {
 			if err := s.Emit(e); err != nil {
 				s.fail(err)

@@ -29,8 +29,15 @@ func (s swap) Run(ctx context.Context, r *graduate.Run) error {
 		return &graduate.StepError{App: lost.App, Log: r.Log(lost.App), Err: fmt.Errorf("%s passed its check, but does not run any more", lost.Name())}
 	}
 	// The release record follows at once: whoever asks for an abort from now on must not be told that it turns back.
+	s.seal()
 	s.Barrier.Seal()
 	return nil
 }
 
-func (s swap) Undo(ctx context.Context, r *graduate.Run) error { return s.Proxy.Undo(ctx, r) }
+func (s swap) Undo(ctx context.Context, r *graduate.Run) error {
+	if r.Quiesced() { // requests go on waiting until the abort hooks have run
+		s.withoutRoom(ctx, r)
+		return nil
+	}
+	return s.Proxy.Undo(ctx, r)
+}

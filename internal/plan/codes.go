@@ -40,6 +40,7 @@ const (
 	Disk               = "disk"
 	TooManyConnections = "connections"
 	Deadline           = "deadline"
+	NoQuiesce          = "quiesce"
 	ReleaseTasksBefore = "release-tasks-before"
 	KeyMissing         = "key-missing"
 	ValueQuoted        = "value-quoted"
@@ -83,6 +84,7 @@ var codes = []Code{
 	{Disk, graduate.SeverityError, true, "the disk is too full for a graduation"},
 	{TooManyConnections, graduate.SeverityError, true, "two generations at once open more database connections than there may be"},
 	{Deadline, graduate.SeverityError, true, "a time-out is longer than that of the whole run"},
+	{NoQuiesce, graduate.SeverityError, true, "requests of the target cannot wait, or not for as long as they are to"},
 	{ReleaseTasksBefore, graduate.SeverityWarning, false, "release tasks run before the hold"},
 	{KeyMissing, graduate.SeverityWarning, false, "the target lacks a config key that the source has"},
 	{ValueQuoted, graduate.SeverityWarning, false, "a config value has literal quotes around it"},

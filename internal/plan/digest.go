@@ -31,6 +31,9 @@ func (p *planner) digest() error {
 	d.part(groupPart+"roles", p.g.Roles)
 	d.part(groupPart+"hooks", []any{p.g.Hooks, p.server.Hosts})
 	d.part(groupPart+"settings", p.g.Settings)
+	if p.server.Page != "" {
+		d.part(groupPart+"maintenance page", p.server.Page)
+	}
 	for _, r := range p.roles {
 		d.facts(r.Name+": source ", r.source, true)
 		d.facts(r.Name+": target ", r.target, false)
@@ -75,7 +78,7 @@ func (d *digester) facts(prefix string, f graduate.Facts, source bool) {
 		"app.json":       string(a.AppJSON),
 		"lock":           f.Locked,
 		"scheduler":      f.Scheduler,
-		"proxy":          []any{f.Proxy, f.ProxyEnabled, a.CustomNginx},
+		"proxy":          []any{f.Proxy, f.ProxyEnabled, a.CustomNginx, a.NoRoom, a.ProxyTimeout},
 		"checks":         []any{f.ChecksDisabled, a.ChecksSkipped, a.ChecksWait},
 		"domains":        []any{a.Domains, a.Vhosts},
 		"tls":            a.TLS,

@@ -13,6 +13,7 @@ import (
 // find looks for all that will bite. Roles that --only leaves out are not looked at, and of those that stay as they
 // are only what has always kept a group from being graduated.
 func (p *planner) find(ctx context.Context) error {
+	p.findInQuiesce()
 	p.findInGroup()
 	for _, r := range p.roles {
 		if !r.asked {

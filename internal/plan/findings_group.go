@@ -87,6 +87,9 @@ func (p *planner) findInDeadlines() {
 
 // findInSchema says that old instances go on working while hooks change data, unless they are known to bear it.
 func (p *planner) findInSchema() {
+	if p.g.Settings.Quiesce != nil && !WithoutQuiesce(p.plan) {
+		return
+	}
 	changes := slices.ContainsFunc(p.runs(graduate.HookPost), func(h graduate.Hook) bool { return !h.OnlyLooks() })
 	if !changes || p.g.Settings.Reversible || !p.any((*role).overlaps) {
 		return

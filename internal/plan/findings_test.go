@@ -131,8 +131,22 @@ func errorCases() []biting {
 			setting(func(s *graduate.Settings) { s.StartTimeout = 2 * time.Hour })},
 		{Deadline, "", e, "each phase (phase-timeout) may take 3h0m0s, and the whole graduation 2h0m0s", setting(func(s *graduate.Settings) { s.PhaseTimeout = 3 * time.Hour }),
 			setting(func(s *graduate.Settings) { s.PhaseTimeout, s.RunTimeout = 3*time.Hour, 4*time.Hour })},
+		{NoQuiesce, "ws", e, "requests of ws cannot wait: they do not come by nginx", and(quiesced(0), in("ws", func(f *graduate.Facts) { f.Around.NoRoom = "they do not come by nginx" })),
+			in("ws", func(f *graduate.Facts) { f.Around.NoRoom = "they do not come by nginx" })},
+		{NoQuiesce, "ws", e, "nginx ends requests of ws after 1m0s (proxy-read-timeout, proxy-send-timeout), and they are to wait for up to 58s",
+			and(quiesced(58*time.Second), in("ws", func(f *graduate.Facts) { f.Around.ProxyTimeout = time.Minute })),
+			and(quiesced(55*time.Second), in("ws", func(f *graduate.Facts) { f.Around.ProxyTimeout = time.Minute }))},
+		{NoQuiesce, "", e, "the maintenance page soon.html cannot be shown: it is not there", and(paged, server(func(s *graduate.Server) { s.Page = "it is not there" })), paged},
 	}
 }
+
+// quiesced lets requests wait for so long.
+func quiesced(wait time.Duration) func(*graduate.Group, *inspector) {
+	return setting(func(s *graduate.Settings) { s.Quiesce = &graduate.Quiesce{MaxWait: wait} })
+}
+
+// paged gives those who wait too long a page of the group's own.
+var paged = setting(func(s *graduate.Settings) { s.Quiesce = &graduate.Quiesce{Page: "soon.html"} })
 
 // otherCases are the warnings and notes; set-incomplete and forced-nothing depend on the options (plan_test.go).
 func otherCases() []biting {
@@ -164,6 +178,9 @@ func otherCases() []biting {
 			and(workers, hasWork, func(g *graduate.Group, _ *inspector) { g.Roles[1].Start = graduate.StartAfterPost }), and(hasWork, noTarget)},
 		{SchemaWindow, "", w, "the old instances go on serving while the post hooks run, and then see what these have done to data", migrate,
 			and(migrate, setting(func(s *graduate.Settings) { s.Reversible = true }))},
+		{SchemaWindow, "", w, "the old instances go on serving while the post hooks run, and then see what these have done to data", migrate, and(migrate, quiesced(0))},
+		{NoQuiesce, "ws", w, "requests of ws cannot wait: it has a shape: the graduation goes on without a quiesce",
+			and(setting(func(s *graduate.Settings) { s.Quiesce = &graduate.Quiesce{Optional: true} }), in("ws", func(f *graduate.Facts) { f.Around.NoRoom = "it has a shape" })), quiesced(0)},
 		{HookCommand, "ws-dev", w, "hook post/migrate runs bin/migrate in the image of ws-dev, which does not have it",
 			and(migrate, func(_ *graduate.Group, in *inspector) { in.lacks = []string{"bin/migrate"} }), migrate},
 		{StorageShared, "ws", w, "both generations of ws mount the same storage for a while (/app/files)",

@@ -57,11 +57,11 @@ func TestWaysThatAGroupDoesNotGo(t *testing.T) {
 		{"an unknown role", Options{From: "dev", To: "prod", Only: []string{"site", "mailer"}}, nil, graduate.NotFound,
 			"--only: group shop has no role mailer; it has site, api"},
 		{"an unknown code", Options{From: "dev", To: "prod", Force: []string{"hunch"}}, nil, graduate.Invalid,
-			`--force "hunch": there is no finding of that code; what can be forced is published-port, half-deployed, source-not-running, source-deploying, memory, disk, connections, deadline`},
+			`--force "hunch": there is no finding of that code; what can be forced is published-port, half-deployed, source-not-running, source-deploying, memory, disk, connections, deadline, quiesce`},
 		{"a code that cannot be forced", Options{From: "dev", To: "prod", Force: []string{TargetLocked}}, nil, graduate.Invalid,
-			"--force target-locked: such a finding cannot be forced; what can be is published-port, half-deployed, source-not-running, source-deploying, memory, disk, connections, deadline"},
+			"--force target-locked: such a finding cannot be forced; what can be is published-port, half-deployed, source-not-running, source-deploying, memory, disk, connections, deadline, quiesce"},
 		{"a warning needs no force", Options{From: "dev", To: "prod", Force: []string{KeyMissing}}, nil, graduate.Invalid,
-			"--force key-missing: such a finding cannot be forced; what can be is published-port, half-deployed, source-not-running, source-deploying, memory, disk, connections, deadline"},
+			"--force key-missing: such a finding cannot be forced; what can be is published-port, half-deployed, source-not-running, source-deploying, memory, disk, connections, deadline, quiesce"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, in := shop()

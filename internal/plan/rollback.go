@@ -18,6 +18,8 @@ type Keeper interface {
 	Survey(ctx context.Context, apps []string) (map[string]graduate.Facts, error)
 	// KeptVersion is the image of a kept version and its scale; the image is empty where it is gone.
 	KeptVersion(ctx context.Context, k graduate.Kept) (image string, scale []graduate.Process)
+	// Server is that of a Surveyor.
+	Server(ctx context.Context, g *graduate.Group) (graduate.Server, error)
 	// HasImage tells whether the platform has an image of that name.
 	HasImage(ctx context.Context, name string) bool
 }
@@ -30,6 +32,10 @@ type RollbackOptions struct {
 	To string
 	// Run is the id of the run that is planned.
 	Run string
+	// Quiesced tells that hooks run in it, and old instances are kept off the data meanwhile where the group says so.
+	Quiesced bool
+	// Automatic tells that no person is there: it goes without a quiesce that is not possible.
+	Automatic bool
 }
 
 // Rollback is what a rollback will do.
@@ -40,6 +46,10 @@ type Rollback struct {
 	Undoes, Newest string
 	// Notes say what does not come back, one line each.
 	Notes []string
+	// Quiesce is how old instances are kept off the data, nil where they are not; Unquiesced says why it goes without
+	// one that the group asks for.
+	Quiesce    *graduate.Quiesce
+	Unquiesced []string
 }
 
 // MakeRollback decides about every role. past are the releases into the environment, the oldest first.
@@ -75,6 +85,9 @@ func MakeRollback(ctx context.Context, in Keeper, g *graduate.Group, o RollbackO
 			continue
 		}
 		b.Apps = append(b.Apps, a)
+	}
+	if err := b.quiesce(ctx, in, g, o, facts); err != nil {
+		refused = multierror.Append(refused, err)
 	}
 	return b, refused.ErrorOrNil()
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -133,4 +134,50 @@ func TestWhatDoesNotComeBackIsNamed(t *testing.T) {
 	delete(k.kept, "ws:r2-before")
 	_, err = MakeRollback(t.Context(), k, g, RollbackOptions{Environment: "prod", Run: "now"}, past)
 	require.ErrorContains(t, err, "the image that ws had in that set is gone (dokku-graduate/ws:r2-before)")
+}
+
+func TestARollbackIsQuiescedWhereItIsPossible(t *testing.T) {
+	asked := RollbackOptions{Environment: "prod", Run: "now", Quiesced: true}
+	automatic := asked
+	automatic.Automatic = true
+	noRoom := in("ws", func(f *graduate.Facts) { f.Around.NoRoom = "it has a shape" })
+	impatient := in("portal", func(f *graduate.Facts) { f.Around.ProxyTimeout = 10 * time.Second })
+	noPage := server(func(s *graduate.Server) { s.Page = "it is not there" })
+	for _, c := range []struct {
+		name    string
+		quiesce *graduate.Quiesce
+		o       RollbackOptions
+		change  func(*graduate.Group, *inspector)
+		yes     bool
+		why     []string
+		refused []string
+	}{
+		{"it is possible", &graduate.Quiesce{}, asked, func(*graduate.Group, *inspector) {}, true, nil, nil},
+		{"nobody asks for it", nil, asked, and(noRoom, noPage), false, nil, nil},
+		{"no hooks, or --no-quiesce", &graduate.Quiesce{}, RollbackOptions{Environment: "prod", Run: "now"}, and(noRoom, noPage), false, nil, nil},
+		{"an app is in its way", &graduate.Quiesce{}, asked, and(noRoom, impatient, noPage), false, nil, []string{
+			"the maintenance page  cannot be shown: it is not there; put it right, or do without: --no-quiesce",
+			"requests of ws cannot wait: it has a shape; put that right, or do without: --no-quiesce",
+			"nginx ends requests of portal after 10s",
+		}},
+		{"it is no condition", &graduate.Quiesce{Optional: true}, asked, noRoom, false, []string{"requests of ws cannot wait: it has a shape: the rollback goes on without a quiesce"}, nil},
+		{"nobody is there to say", &graduate.Quiesce{}, automatic, noRoom, false, []string{"requests of ws cannot wait: it has a shape: the rollback goes on without a quiesce"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g, k, past := twice()
+			g.Settings.Quiesce = c.quiesce
+			c.change(g, k.inspector)
+			b, err := MakeRollback(t.Context(), k, g, c.o, past)
+			for _, want := range c.refused {
+				require.ErrorContains(t, err, want)
+			}
+			if c.refused != nil {
+				require.Equal(t, 1, graduate.ExitCode(err))
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.yes, b.Quiesce != nil)
+			require.Equal(t, c.why, b.Unquiesced)
+		})
+	}
 }

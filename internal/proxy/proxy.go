@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -28,12 +29,20 @@ type Host interface {
 	NginxConf(app string) string
 	// Proxied tells whether nginx serves the app.
 	Proxied(app string) bool
+	// RoomSocket is the n-th socket of a run's waiting room, which nginx's workers can reach and nobody else can replace.
+	RoomSocket(r *graduate.Run, n int) string
 	// RenderNginx renders the configuration of an app that has none which could be changed.
 	RenderNginx(ctx context.Context, r *graduate.Run, a *graduate.App) ([]byte, error)
 	// TestNginx tests the whole configuration; app says whose settings apply.
 	TestNginx(ctx context.Context, app string) error
-	// ReloadNginx reloads nginx.
+	// ReloadNginx tells nginx to reload its configuration.
 	ReloadNginx(ctx context.Context, app string) error
+	// ReloadAndAwait reloads nginx and returns when it has taken its configuration: none of its workers takes requests by
+	// the one before. It fails where one still does.
+	ReloadAndAwait(ctx context.Context, app string) error
+	// ReloadAndDrain reloads nginx and returns when requests that its workers were answering have come to their end, or
+	// drain is over; left is how many workers still have some. It fails where one still takes new requests.
+	ReloadAndDrain(ctx context.Context, app string, drain time.Duration) (left int, err error)
 }
 
 // Nginx is the proxy of one machine.
@@ -53,7 +62,16 @@ type change struct {
 	Absent bool   `json:"absent,omitempty"`
 	// After is the file with the candidates' addresses.
 	After string `json:"after"`
+	// Doors are the ways into the waiting room, where requests of the app are to wait.
+	Doors []graduate.Door `json:"doors,omitempty"`
 }
+
+// The sides that the link may lead to.
+const (
+	old  = "old"  // the present
+	room = "room" // the waiting room
+	next = "new"  // the candidates
+)
 
 func dir(r *graduate.Run) string  { return filepath.Join(r.Dir, "proxy") }
 func plan(r *graduate.Run) string { return filepath.Join(dir(r), "changes.json") }
@@ -61,32 +79,23 @@ func link(r *graduate.Run) string { return filepath.Join(dir(r), "now") }
 
 // Prepare writes every app's file with its includes, and tests the whole configuration.
 func (n *Nginx) Prepare(ctx context.Context, r *graduate.Run, held []graduate.Candidate) error {
+	if leads(r, room) { // it has been here before the requests were diverted, and the candidates are the same
+		return n.test(ctx, r)
+	}
 	if err := n.Undo(ctx, r); err != nil { // of a Prepare before, whose includes are no present
 		return err
 	}
-	for _, side := range []string{"old", "new"} {
+	for _, side := range []string{old, room, next} {
 		if err := os.MkdirAll(filepath.Join(dir(r), side), 0o755); err != nil {
 			return err
 		}
 	}
-	if err := renameio.Symlink("old", link(r)); err != nil {
+	if err := renameio.Symlink(old, link(r)); err != nil {
 		return err
 	}
-	var changes []change
-	files := map[string]string{}
-	for _, a := range r.Active() {
-		hosts := webHosts(held, a.Target)
-		if len(hosts) == 0 || !n.Host.Proxied(a.Target) {
-			continue
-		}
-		c, text, err := n.app(ctx, r, a, hosts)
-		if err != nil {
-			return &graduate.StepError{Role: a.Role, App: a.Target, Err: err}
-		}
-		if c != nil {
-			changes = append(changes, *c)
-			files[a.Target] = text
-		}
+	changes, files, err := n.all(ctx, r, held)
+	if err != nil {
+		return err
 	}
 	data, err := json.Marshal(changes)
 	if err != nil {
@@ -101,10 +110,49 @@ func (n *Nginx) Prepare(ctx context.Context, r *graduate.Run, held []graduate.Ca
 			return err
 		}
 	}
-	if len(changes) == 0 {
-		return nil
-	}
 	failpoint.Hit("switch/included")
+	return n.test(ctx, r)
+}
+
+// all readies the changes of all apps, and the texts of their files with includes. Apps that stay as they are have one
+// where requests are to wait: their old instances are the new ones.
+func (n *Nginx) all(ctx context.Context, r *graduate.Run, held []graduate.Candidate) ([]change, map[string]string, error) {
+	var changes []change
+	files := map[string]string{}
+	doors := 0
+	for _, a := range r.Apps {
+		hosts := webHosts(held, a.Target)
+		if a.Skip == "" && len(hosts) == 0 || a.Skip != "" && !r.Quiesced() || !n.Host.Proxied(a.Target) {
+			continue
+		}
+		make := n.app
+		if a.Skip != "" {
+			make = n.unchanged
+		}
+		c, text, err := make(ctx, r, a, hosts)
+		if err != nil {
+			return nil, nil, &graduate.StepError{Role: a.Role, App: a.Target, Err: err}
+		}
+		if c == nil {
+			continue
+		}
+		if r.Quiesced() {
+			if err := n.furnish(c, r, hosts, &doors); err != nil {
+				return nil, nil, &graduate.StepError{Role: a.Role, App: a.Target, Err: err}
+			}
+		}
+		changes = append(changes, *c)
+		files[a.Target] = text
+	}
+	return changes, files, nil
+}
+
+// test tests the whole configuration, where there is something to switch.
+func (n *Nginx) test(ctx context.Context, r *graduate.Run) error {
+	changes, err := n.changes(r)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
 	return n.Host.TestNginx(ctx, changes[0].App)
 }
 
@@ -132,10 +180,10 @@ func (n *Nginx) app(ctx context.Context, r *graduate.Run, a *graduate.App, hosts
 	}
 	c.After = replace(conf, found, func(b block) string { return servers(b, hosts) })
 	for _, b := range found {
-		if err := os.WriteFile(include(r, "old", b), []byte(present(b)), 0o644); err != nil {
+		if err := os.WriteFile(include(r, old, b), []byte(present(b)), 0o644); err != nil {
 			return nil, "", err
 		}
-		if err := os.WriteFile(include(r, "new", b), []byte(servers(b, hosts)), 0o644); err != nil {
+		if err := os.WriteFile(include(r, next, b), []byte(servers(b, hosts)), 0o644); err != nil {
 			return nil, "", err
 		}
 	}
@@ -161,29 +209,53 @@ func (n *Nginx) Switch(ctx context.Context, r *graduate.Run) error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
-	if err := renameio.Symlink("new", link(r)); err != nil {
+	if err := renameio.Symlink(next, link(r)); err != nil {
 		return err
 	}
 	failpoint.Hit("switch/linked")
-	if err := n.Host.ReloadNginx(ctx, changes[0].App); err != nil {
+	reload := n.Host.ReloadNginx
+	if wereDiverted(r) { // old instances end when nobody is sent to them any more
+		reload = n.Host.ReloadAndAwait
+	}
+	errs := []error{reload(ctx, changes[0].App)}
+	for _, c := range changes { // they say what the link leads to now, so that it is no matter whether nginx has taken that
+		failpoint.Hit("switch/write")
+		errs = append(errs, n.write(c.App, c.After))
+	}
+	failpoint.Hit("switch/written")
+	return errors.Join(errs...)
+}
+
+// Settle removes the run's files. An app's file that still includes some of them, after a Switch that failed or beside an
+// app that Dokku has not deployed since, gets its lines first: without them nginx would not accept any configuration.
+func (n *Nginx) Settle(_ context.Context, r *graduate.Run) error {
+	changes, err := n.changes(r)
+	if err != nil {
 		return err
 	}
 	for _, c := range changes {
-		failpoint.Hit("switch/write")
-		if err := n.write(c.App, c.After); err != nil {
+		now, err := os.ReadFile(n.Host.NginxConf(c.App))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the app is gone
+		}
+		if err == nil && strings.Contains(string(now), dir(r)+"/") {
+			err = n.write(c.App, c.After)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return os.RemoveAll(dir(r))
 }
 
-// Settle removes the run's files, which no configuration names any more.
-func (n *Nginx) Settle(_ context.Context, r *graduate.Run) error { return os.RemoveAll(dir(r)) }
-
-// Undo puts every file back as it was. Nothing needs to be reloaded: what nginx runs has the same addresses.
-func (n *Nginx) Undo(_ context.Context, r *graduate.Run) error {
+// Undo puts every file back as it was. Nothing needs to be reloaded, as what nginx runs has the same addresses, unless
+// requests were diverted.
+func (n *Nginx) Undo(ctx context.Context, r *graduate.Run) error {
 	changes, err := n.changes(r)
 	if err != nil {
+		return err
+	}
+	if err := n.bringBack(ctx, r, changes); err != nil {
 		return err
 	}
 	var errs []error

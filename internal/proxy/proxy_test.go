@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,19 +22,24 @@ type machine struct {
 	t    *testing.T
 	root string
 	run  *graduate.Run
+	// rooms is the folder of the waiting rooms.
+	rooms string
 	// unproxied apps are not served by nginx; rendered is what Dokku renders for an app.
 	unproxied map[string]bool
 	rendered  map[string]string
 	test      error
+	testing   func() // what happens meanwhile
 	reload    error
-	calls     []string
+	// untaken is why nginx stays with the configuration that it has.
+	untaken error
+	calls   []string
 	// loaded is what nginx has for an app: its file with the includes resolved at the last reload.
 	loaded  map[string]string
 	notices []string
 }
 
 func newMachine(t *testing.T, apps ...string) (*machine, *Nginx) {
-	m := &machine{t: t, root: t.TempDir(), unproxied: map[string]bool{}, rendered: map[string]string{}, loaded: map[string]string{}}
+	m := &machine{t: t, root: t.TempDir(), rooms: "/rooms", unproxied: map[string]bool{}, rendered: map[string]string{}, loaded: map[string]string{}}
 	m.run = &graduate.Run{ID: "01j", Dir: filepath.Join(m.root, "run")}
 	for _, app := range apps {
 		m.run.Apps = append(m.run.Apps, &graduate.App{Role: app + "-role", Target: app})
@@ -42,7 +49,10 @@ func newMachine(t *testing.T, apps ...string) (*machine, *Nginx) {
 }
 
 func (m *machine) NginxConf(app string) string { return filepath.Join(m.root, app+".conf") }
-func (m *machine) Proxied(app string) bool     { return !m.unproxied[app] }
+func (m *machine) RoomSocket(r *graduate.Run, n int) string {
+	return filepath.Join(m.rooms, r.ID, strconv.Itoa(n)+".sock")
+}
+func (m *machine) Proxied(app string) bool { return !m.unproxied[app] }
 
 func (m *machine) RenderNginx(_ context.Context, _ *graduate.Run, a *graduate.App) ([]byte, error) {
 	m.calls = append(m.calls, "render "+a.Target)
@@ -54,6 +64,9 @@ func (m *machine) RenderNginx(_ context.Context, _ *graduate.Run, a *graduate.Ap
 
 func (m *machine) TestNginx(_ context.Context, app string) error {
 	m.calls = append(m.calls, "test "+app)
+	if m.testing != nil {
+		m.testing()
+	}
 	return m.test
 }
 
@@ -61,6 +74,19 @@ func (m *machine) ReloadNginx(_ context.Context, app string) error {
 	m.calls = append(m.calls, "reload "+app)
 	m.load()
 	return m.reload
+}
+
+func (m *machine) ReloadAndAwait(ctx context.Context, app string) error {
+	m.calls = append(m.calls, "await")
+	if m.untaken != nil {
+		return m.untaken
+	}
+	return m.ReloadNginx(ctx, app)
+}
+
+func (m *machine) ReloadAndDrain(ctx context.Context, app string, drain time.Duration) (int, error) {
+	m.calls = append(m.calls, "drain "+drain.String())
+	return 0, m.ReloadNginx(ctx, app)
 }
 
 var includeLine = regexp.MustCompile(`(?m)^  include (/.*/proxy/.*);\n`)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -57,6 +58,46 @@ func blocks(conf, app string) ([]block, error) {
 		return nil, fmt.Errorf("there is no upstream %s-PORT", app)
 	}
 	return found, nil
+}
+
+// method finds what makes an upstream choose its servers in a way that knows no backup (ngx_http_upstream_module).
+var method = regexp.MustCompile(`(?m)(?:^|[;{])[ \t]*(hash|ip_hash|random)[ \t;]`)
+
+// RoomShape says why the requests of an app cannot be sent to a waiting room.
+func RoomShape(conf, app string) error {
+	found, err := blocks(conf, app)
+	if err != nil {
+		return err
+	}
+	for i, m := range upstreamPattern(app).FindAllStringSubmatch(conf, -1) {
+		if word := method.FindStringSubmatch(m[3]); word != nil {
+			return fmt.Errorf("upstream %s has %s, which knows no backup server", found[i].name, word[1])
+		}
+	}
+	return nil
+}
+
+// addresses are the servers of a block, as host:port.
+func (b block) addresses() []string {
+	var out []string
+	for _, line := range serverLine.FindAllString(b.servers, -1) {
+		out = append(out, strings.Fields(strings.Trim(strings.TrimSpace(line), ";"))[1])
+	}
+	return out
+}
+
+// diverted is the server lines of a block whose requests wait at a socket, with its servers behind it. However often
+// nginx does not find anybody at the socket, it looks there first for the next request.
+func (b block) diverted(socket string) string {
+	out := "  server unix:" + socket + " max_fails=0;\n"
+	for _, line := range serverLine.FindAllString(b.servers, -1) {
+		line = strings.TrimRight(line, " \t\n")
+		if !slices.Contains(strings.Fields(strings.TrimSuffix(line, ";")), "backup") {
+			line = strings.TrimSuffix(line, ";") + " backup;"
+		}
+		out += line + "\n"
+	}
+	return out
 }
 
 // replace puts what text gives for each block in place of its server lines.

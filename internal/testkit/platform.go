@@ -22,6 +22,9 @@ type Platform struct {
 	// Ended are the containers of candidates that do not run any more without that anybody was told.
 	Ended map[string]bool
 
+	// Doorless is what CheckDoors finds.
+	Doorless error
+
 	world  *World
 	mu     sync.Mutex
 	killed chan struct{}
@@ -180,4 +183,25 @@ func (p *Platform) Open(ctx context.Context, _ *graduate.Run) error { return p.w
 // ReleaseTasks gives what Tasks has.
 func (p *Platform) ReleaseTasks(_ context.Context, _ *graduate.Run, a *graduate.App, moment string) ([]graduate.Task, error) {
 	return p.Tasks[a.Target+" "+moment], nil
+}
+
+// CheckDoors gives what Doorless has.
+func (p *Platform) CheckDoors(*graduate.Run, []graduate.Door) error { return p.Doorless }
+
+// PauseOld notes "pause old".
+func (p *Platform) PauseOld(ctx context.Context, _ *graduate.Run) error {
+	return p.world.call(ctx, "pause old")
+}
+
+// ResumeOld notes "resume old", or "resume those that stay".
+func (p *Platform) ResumeOld(ctx context.Context, _ *graduate.Run, released bool) error {
+	if released {
+		return p.world.call(ctx, "resume those that stay")
+	}
+	return p.world.call(ctx, "resume old")
+}
+
+// KillOld notes "kill old".
+func (p *Platform) KillOld(ctx context.Context, _ *graduate.Run) error {
+	return p.world.call(ctx, "kill old")
 }

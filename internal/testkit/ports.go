@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
 )
@@ -14,8 +15,10 @@ type Proxy struct {
 	graduate.Proxy // what is not faked yet panics
 
 	// Held are the candidates that Prepare was given.
-	Held  []graduate.Candidate
-	world *World
+	Held []graduate.Candidate
+	// Undrained is how many processes of the proxy still answer requests when their drain is over.
+	Undrained int
+	world     *World
 }
 
 // Prepare notes "proxy prepare".
@@ -32,6 +35,14 @@ func (p *Proxy) Switch(ctx context.Context, _ *graduate.Run) error {
 // Settle notes "proxy settle".
 func (p *Proxy) Settle(ctx context.Context, _ *graduate.Run) error {
 	return p.world.call(ctx, "proxy settle")
+}
+
+// Doors has none.
+func (p *Proxy) Doors(*graduate.Run) ([]graduate.Door, error) { return nil, nil }
+
+// Divert notes "proxy divert".
+func (p *Proxy) Divert(ctx context.Context, _ *graduate.Run, _ time.Duration) (int, error) {
+	return p.Undrained, p.world.call(ctx, "proxy divert")
 }
 
 // Undo notes "proxy undo".

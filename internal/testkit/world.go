@@ -19,6 +19,7 @@ type World struct {
 	Proxy    *Proxy
 	Barrier  *Barrier
 	Hooks    *Hooks
+	Room     *Room
 
 	// Say is what a call does besides noting its line, by that line. It is set before the world is used.
 	Say map[string]func(context.Context) error
@@ -33,6 +34,7 @@ func NewWorld() *World {
 	w.Platform = &Platform{world: w, Scale: map[string][]graduate.Process{}, Tasks: map[string][]graduate.Task{}, killed: make(chan struct{}), watching: make(chan struct{})}
 	w.Proxy = &Proxy{world: w}
 	w.Barrier = &Barrier{world: w, waiting: map[string]waiter{}, released: map[graduate.Key]bool{}, changed: make(chan struct{})}
+	w.Room = &Room{world: w}
 	w.Hooks = &Hooks{world: w, Told: map[string][]graduate.Candidate{}, Outcome: map[string]string{}, Situation: map[string]graduate.Situation{}}
 	return w
 }

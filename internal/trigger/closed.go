@@ -18,12 +18,16 @@ import (
 var harmless = []string{
 	":report", ":list", ":info", ":show", ":get", ":keys", ":export", ":bundle", ":exists", ":locked", ":inspect",
 	":help", ":status", ":output", ":urls", ":show-config", ":access-logs", ":error-logs", ":validate-config",
-	"logs", "logs:failed", "config", "url", "urls", "report", "help", "version", "run", "run:detached", "run:list",
-	"run:logs", "enter", "events", "git-upload-pack", "git-upload-archive",
+	"logs", "logs:failed", "config", "url", "urls", "report", "help", "version", "run:list", "run:logs",
+	"enter", "events", "git-upload-pack", "git-upload-archive",
 }
 
 // questions are the commands that only ask where they are given nothing but an app, and of these options.
 var questions = map[string][]string{"ps:scale": nil, "resource:limit": {"--process-type"}, "resource:reserve": {"--process-type"}}
+
+// starting are the commands that start an instance of the version that an app has, and do not change it: they may name a
+// closed target as long as its old instances may use the data.
+var starting = []string{"run", "run:detached"}
 
 // UserAuth refuses commands that would change a closed target (user-auth SSH_USER SSH_NAME COMMAND ARGS...): those
 // that name one, and those for all apps, before they have worked on half of them. It is linked only while a
@@ -33,6 +37,9 @@ func UserAuth(args []string) int {
 		return 0
 	}
 	host, app := dokku.FromEnv(), os.Getenv("DOKKU_APP_NAME")
+	if slices.Contains(starting, args[2]) {
+		return refuseOld(host, app, args[3:])
+	}
 	words := slices.Clone(args[3:])
 	if app != "" && !slices.Contains(words, app) {
 		words = append(words, app) // of --app
@@ -51,6 +58,22 @@ func UserAuth(args []string) int {
 		}
 	}
 	return 0
+}
+
+// refuseOld refuses to start an instance in an app whose old ones are kept off the data (run [OPTION...] APP COMMAND...).
+func refuseOld(host *dokku.Host, app string, words []string) int {
+	if i := slices.IndexFunc(words, host.Exists); app == "" && i >= 0 {
+		app = words[i] // before it are options, and after it is what is run
+	}
+	id := host.ClosedBy(app)
+	if id == "" {
+		return 0
+	}
+	events, _ := journal.Replay((&graduate.Run{Dir: host.RunDir(id)}).Journal())
+	if !graduate.Tell(events).Quiesced() {
+		return 0
+	}
+	return refuseClosed(host, app)
 }
 
 // onlyAsks tells whether a command is a question: it has one word that is neither an option of a question nor the

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dokku-graduate/dokku-graduate/internal/dokku"
+	"github.com/dokku-graduate/dokku-graduate/internal/graduate"
+	"github.com/dokku-graduate/dokku-graduate/internal/journal"
 )
 
 // closedFor marks apps as closed for a run that is alive.
@@ -86,4 +88,41 @@ func TestUserAuth(t *testing.T) {
 func TestCommandsForAllAppsPassWhereNoneIsClosed(t *testing.T) {
 	closedFor(t)
 	require.Zero(t, UserAuth(asked("ps:restart --all")))
+}
+
+func TestNoOldInstanceIsStartedWhileTheyAreKeptOffTheData(t *testing.T) {
+	for _, quiesced := range []bool{true, false} {
+		closedFor(t, "portal")
+		t.Setenv("DOKKU_ROOT", t.TempDir())
+		for _, app := range []string{"portal", "other"} {
+			require.NoError(t, os.MkdirAll(filepath.Join(os.Getenv("DOKKU_ROOT"), app), 0o700))
+		}
+		host := dokku.FromEnv()
+		r := &graduate.Run{ID: host.ClosedBy("portal"), Dir: host.RunDir(host.ClosedBy("portal"))}
+		if quiesced {
+			r.Settings.Quiesce = &graduate.Quiesce{}
+		}
+		log, err := journal.Create(r.Journal())
+		require.NoError(t, err)
+		require.NoError(t, log.Append(graduate.Event{Version: graduate.EventVersion, Type: graduate.EventRun, Plan: r}))
+		commands := map[string]int{
+			"run portal": 1, "run portal rake": 1, "run:detached --env A=b portal rake": 1, "run --no-tty portal ls other": 1,
+			"run other ls portal": 0, "run": 0, "run gone ls": 0, "enter portal web": 0, "run:list portal": 0, "run:logs portal": 0,
+		}
+		for command := range commands {
+			require.Zero(t, UserAuth(asked(command)), "before it: %s", command)
+		}
+		require.NoError(t, log.Append(graduate.Event{Version: graduate.EventVersion, Type: graduate.EventState, State: string(graduate.Quiescing)}))
+		require.NoError(t, log.Close())
+		for command, code := range commands {
+			if !quiesced {
+				code = 0
+			}
+			require.Equal(t, code, UserAuth(asked(command)), "%s, %t", command, quiesced)
+		}
+		t.Setenv("DOKKU_APP_NAME", "other") // dokku --app other
+		require.Zero(t, UserAuth(asked("run ls portal")))
+		t.Setenv("DOKKU_APP_NAME", "portal")
+		require.Equal(t, quiesced, UserAuth(asked("run ls")) != 0)
+	}
 }

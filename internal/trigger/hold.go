@@ -95,10 +95,15 @@ const webTime = 5 * time.Minute
 func askJournal(c graduate.Candidate, reason *string) hold.Action {
 	path := os.Getenv(dokku.EnvJournal)
 	released, err := journal.Released(path)
+	host := dokku.FromEnv()
+	orphaned := orphan(host)
+	resumeOld(host, orphaned, released)
 	if err == nil && released {
 		r := &graduate.Run{Dir: filepath.Dir(path)}
 		if err := switchAll(r); err != nil {
 			fmt.Fprintf(os.Stderr, " !     The apps were not switched together: %v\n", err) // Dokku switches this one
+		} else {
+			killOld(host, orphaned)
 		}
 		if c.Process != graduate.Web && !awaitWeb(r, c) {
 			*reason = "the deploy of web did not come to its end; dokku graduate:recover completes it, and this one"

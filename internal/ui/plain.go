@@ -88,7 +88,7 @@ func sentence(r *graduate.Run, e graduate.Event, began map[string]time.Time) str
 		return fmt.Sprintf("%s%s: %s passed its check and is held at %s", step, e.Candidate.App, e.Candidate.Name(), e.Candidate.Address())
 	case graduate.EventHook:
 		return hookSentence(e, began)
-	case graduate.EventNotice:
+	case graduate.EventNotice, graduate.EventQuiesce:
 		return "       " + e.Message
 	default:
 		return "" // failures and outcomes are told at the end, in one line
@@ -97,6 +97,8 @@ func sentence(r *graduate.Run, e graduate.Event, began map[string]time.Time) str
 
 func stateSentence(r *graduate.Run, s graduate.State) string {
 	switch s {
+	case graduate.Quiescing:
+		return step + "Quiesce: requests wait, and the old instances are kept off the data"
 	case graduate.Post:
 		return step + "All are held: nothing is live, nothing is unchecked"
 	case graduate.Switch:

@@ -41,6 +41,9 @@ func (c *cycle) checkLeft() {
 		c.wrong("the group's lock: %v", err)
 	}
 	c.checkProcesses()
+	if rooms := names(filepath.Join(b.dir, "lib", "data", "graduate-rooms")); len(rooms) > 0 {
+		c.wrong("waiting rooms: %q", rooms)
+	}
 }
 
 // checkContainers finds containers that are missing or too many: of the targets, and of the runs that had to do with this

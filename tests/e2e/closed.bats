@@ -94,6 +94,29 @@ id_of() { docker inspect --format '{{.Id}}' "$1.web.1"; }
   assert_unlocked "$app"
 }
 
+@test "closed: while its old instances are kept off the data an app starts no other one by dokku run" {
+  local app=${PROD[0]}
+  hold_in_background --all
+  assert_open dokku run "$app" /app/probe task once
+  let_go
+  finish_graduation
+  assert_exit 0
+
+  remove_hooks
+  dokku graduate:set "$GROUP" quiesce 'max_wait=30s drain=3s' >/dev/null
+  hold_in_background --all
+  assert_closed "$app" dokku run "$app" /app/probe task once
+  assert_closed "$app" dokku run:detached "$app" /app/probe task once
+  assert_closed "$app" dokku --app "$app" run /app/probe task once
+  assert_open dokku run "$GROUP-0" /app/probe task once
+  assert_open dokku run:list "$app"
+  let_go
+  finish_graduation
+  dokku graduate:set "$GROUP" quiesce >/dev/null
+  assert_exit 0
+  assert_open dokku run "$app" /app/probe task once
+}
+
 @test "closed: two groups graduate side by side; the end of one opens its own targets only" {
   hold_in_background --all
   first=$RUN_PID first_events=$EVENTS first_go=$GO

@@ -299,6 +299,41 @@ in_small_world() {
   quietly graduate:set "$GROUP" release-tasks
 }
 
+@test "findings: requests that cannot wait" {
+  quietly graduate:set "$GROUP" quiesce 'max_wait=57s'
+  plan
+  assert_finding quiesce error "${PROD[0]}" 'after 1m0s.*up to 57s'
+  before=$(fingerprint "${PROD[@]}")
+  graduate
+  assert_exit 1
+  assert_one_error_line 'nginx ends requests' 'proxy-read-timeout'
+  assert_equal "$(fingerprint "${PROD[@]}")" "$before"
+  quietly nginx:set "${PROD[0]}" proxy-read-timeout 90s
+  quietly nginx:set "${PROD[0]}" proxy-send-timeout 90s
+  plan
+  refute_finding quiesce
+  quietly graduate:set "$GROUP" quiesce 'max_wait=2m required=false'
+  plan
+  assert_finding quiesce warning "${PROD[0]}" 'goes on without a quiesce'
+  quietly nginx:set "${PROD[0]}" proxy-read-timeout
+  quietly nginx:set "${PROD[0]}" proxy-send-timeout
+
+  page=$(name soon.html)
+  quietly graduate:set "$GROUP" quiesce "maintenance_page=$page"
+  plan
+  assert_finding quiesce error - "$page"
+  echo 'PASSWORD=secret' >"$HOOKS_DIR/$page"
+  chmod 755 "$HOOKS_DIR/$page" # a script is not published
+  plan
+  assert_finding quiesce error - 'is executable'
+  chmod 644 "$HOOKS_DIR/$page"
+  plan
+  refute_finding quiesce
+  rm "$HOOKS_DIR/$page"
+  quietly graduate:set "$GROUP" quiesce
+  assert_quiet
+}
+
 @test "findings: an nginx file of the app's own" {
   conf=$DOKKU_ROOT/${PROD[0]}/nginx.conf
   cp --preserve=all "$conf" "$BATS_TEST_TMPDIR/nginx.conf"

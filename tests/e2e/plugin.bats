@@ -50,6 +50,7 @@ assert_installed() {
   assert_equal "$(find "$PLUGIN" "$PLUGIN_PATH/available/zzz-graduate" -not -user "${DOKKU_SYSTEM_USER:-$(id -un)}" | head)" '' 'files of other users'
   assert_equal "$(find "$PLUGIN" -not -type l -perm /o+w | head)" '' 'files that others may write to'
   assert_equal "$(stat --format %a "$E2E_DATA")" 700 'mode of the data folder'
+  assert_equal "$(stat --format %a "$DOKKU_LIB_ROOT/data/graduate-rooms")" 711 'mode of the folder of waiting rooms'
   # nobody but root (the sandbox: its own user) may put a hook there
   assert_equal "$(stat --format '%a %u' "$HOOKS_DIR")" "755 $(id -u)" 'mode and owner of the hooks folder'
 }

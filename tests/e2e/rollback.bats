@@ -125,8 +125,20 @@ run_of_group() { echo "$E2E_DATA/runs/$(dokku graduate:status "$GROUP" --format 
 @test "rollback: --hooks runs the rollback hooks in the hold, in the image of the release that is taken back" {
   add_hook rollback undo --app portal -- /app/probe task undo
   released v10
+  # what a plan looks at is looked at here, too
+  dokku graduate:set "$GROUP" quiesce 'max_wait=30s drain=3s' >/dev/null
+  dokku nginx:set "${PROD[0]}" proxy-read-timeout 20s >/dev/null
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/before"
   roll_back --hooks
+  assert_exit 1
+  assert_one_error_line "nginx ends requests of ${PROD[0]} after 20s" 'proxy-read-timeout'
+  fingerprint "${PROD[@]}" >"$BATS_TEST_TMPDIR/after"
+  assert_same_fingerprint "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  roll_back --hooks --no-quiesce
+  dokku nginx:set "${PROD[0]}" proxy-read-timeout >/dev/null
+  dokku graduate:set "$GROUP" quiesce >/dev/null
   assert_exit 0
+  assert_equal "$(jq 'select(.type == "quiesce")' "$EVENTS")" '' 'events of a quiesce'
   assert_equal "$(jq --raw-output 'select(.type == "hook" and .state == "succeeded").hook' "$EVENTS")" rollback/undo 'hooks'
   assert_contains "$(cat "$(run_of_group)/logs/rollback/undo.log")" 'version=v10 .*task name=undo'
   assert_order "$(time_of '.type == "candidate"')" "$(time_of '.type == "hook"')" "$(released_at)"

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bufio"
+	"crypto/sha256"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dokku-graduate/dokku-graduate/tests/apps/internal/kit"
@@ -33,5 +39,36 @@ func routes(app *kit.App) http.Handler {
 		case <-r.Context().Done():
 		}
 	})
+	mux.HandleFunc("/request", describe)
+	mux.HandleFunc("/socket", func(w http.ResponseWriter, r *http.Request) { socket(app, w, r) })
 	return mux
+}
+
+// describe answers with all that came: method, address, headers, and how much of a body with which digest.
+func describe(w http.ResponseWriter, r *http.Request) {
+	digest := sha256.New()
+	n, err := io.Copy(digest, r.Body)
+	if err != nil {
+		http.Error(w, "the body is cut: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	_, _ = fmt.Fprintf(w, "%s %s %s\nHost: %s\nbody: %d bytes, %x\n", r.Method, r.RequestURI, r.Proto, r.Host, n, digest.Sum(nil))
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		_, _ = fmt.Fprintf(w, "%s: %s\n", name, strings.Join(r.Header[name], " | "))
+	}
+}
+
+// socket switches to another protocol, as a WebSocket does, and gives each line back behind the version.
+func socket(app *kit.App, w http.ResponseWriter, r *http.Request) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: %s\r\nConnection: Upgrade\r\nX-Version: %s\r\n\r\n", r.Header.Get("Upgrade"), app.Version)
+	lines := bufio.NewScanner(buffered)
+	for lines.Scan() {
+		_, _ = fmt.Fprintf(conn, "%s %s\n", app.Version, lines.Text())
+	}
 }

@@ -86,6 +86,9 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Unwrap gives http.ResponseController the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // logged writes a line per request. proxied=true marks those that came through the proxy, so a log
 // proves who asked a candidate before it was live.
 func (a *App) logged(next http.Handler) http.Handler {

@@ -13,7 +13,8 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // queryTime bounds each query.
@@ -28,8 +29,9 @@ type Store struct {
 	generation int // the schema that this version needs
 }
 
-// Open connects to DATABASE_URL on behalf of an app's version. It does not touch the schema.
-func Open(version string) (*Store, error) {
+// Open connects to DATABASE_URL on behalf of an app's version, whose name is that of its connections. It does not touch
+// the schema.
+func Open(app, version string) (*Store, error) {
 	url := os.Getenv("DATABASE_URL")
 	if url == "" {
 		return nil, errors.New("DATABASE_URL is not set")
@@ -38,10 +40,12 @@ func Open(version string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("pgx", url)
+	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
+	config.RuntimeParams["application_name"] = app + "-" + version
+	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(poolSize)
 	db.SetMaxIdleConns(poolSize)
 	if err := warmUp(db); err != nil {

@@ -43,7 +43,8 @@ var mainTemplate = template.Must(template.New("nginx.conf").Parse(`# The sandbox
 daemon on;
 pid {{.Run}}/nginx.pid;
 error_log {{.Log}}/nginx/error.log;
-events { worker_connections 1024; }
+worker_rlimit_nofile 16384;
+events { worker_connections 8192; }
 http {
   {{if .MIME}}include {{.MIME}};
   {{end}}default_type application/octet-stream;
