@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // nginxArgs are what makes a real nginx the sandbox's.
@@ -69,8 +71,14 @@ func (l Layout) nginxPid() int {
 	return 0
 }
 
-// StartNginx starts nginx if it does not run.
+// StartNginx starts nginx if it does not run. As with systemd one start is under way at a time: of two that meet, each by a
+// reload that finds no nginx, one would not get the port.
 func (p *Proc) StartNginx() error {
+	lock := flock.New(filepath.Join(p.Layout.Run(), "nginx.lock"))
+	if err := lock.Lock(); err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
 	if p.Layout.nginxPid() != 0 {
 		return nil
 	}
@@ -84,8 +92,17 @@ func (p *Proc) StartNginx() error {
 	if err := cmd.Run(); err != nil {
 		return p.fail("nginx does not start, see %s: %v", filepath.Join(p.Layout.Log(), "nginx", "error.log"), err)
 	}
+	// The daemon writes its PID when the process that was started here has ended already.
+	for deadline := time.Now().Add(startTime); p.Layout.nginxPid() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return p.fail("nginx has no PID %v after its start, see %s", startTime, filepath.Join(p.Layout.Log(), "nginx", "error.log"))
+		}
+	}
 	return nil
 }
+
+// startTime bounds how long nginx may take from its start until it says its PID.
+const startTime = 20 * time.Second
 
 // StopNginx stops nginx and waits until it is gone.
 func (p *Proc) StopNginx() error {
