@@ -139,14 +139,17 @@ in_small_world() {
 
 @test "findings: a scheduler or a proxy that cannot be held" {
   quietly scheduler:set "${PROD[0]}" selected k3s
+  add_hook live up --app portal --http /
   quietly proxy:set "${PROD[0]}" type caddy
   plan
   assert_finding scheduler error "${PROD[0]}" k3s
   assert_finding proxy error "${PROD[0]}" caddy
+  assert_finding hook-check error "${PROD[0]}" live/up
   quietly scheduler:set "${PROD[0]}" selected docker-local
   quietly proxy:set "${PROD[0]}" type nginx
   plan
-  refute_finding scheduler proxy
+  refute_finding scheduler proxy hook-check
+  remove_hooks
   # the source's own do not matter
   quietly scheduler:set "${DEV[0]}" selected k3s
   plan
