@@ -136,6 +136,23 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 		{"no errors that follow from others", "version: 1\ngroup: shop\nenvironments: nothing\napps: {a: {dev: x}}\nhooks:\n  pre: [{name: y, app: a, run: [x]}]\n", []string{
 			`line 3: environments must be a mapping (key: value), not "nothing"`,
 		}},
+		{"settings", head + "release_tasks: never\nstart_timeout: 10ms\nphase_timeout: 25h\nrun_timeout: 0.5s\nhistory: 1001\n", []string{
+			`line 4: release tasks may be hold, before, skip, not "never"`,
+			"line 5: start timeout must be between 1s and 24h, not 10ms",
+			"line 6: phase timeout must be between 1s and 24h, not 25h",
+			"line 7: run timeout must be between 1s and 24h, not 500ms",
+			"line 8: history must be between 1 and 1000, not 1001",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) { requireLines(t, c.document, c.want) })
+	}
+}
+
+func TestParseReportsErrorsOfHooksWithTheirLines(t *testing.T) {
+	for _, c := range []struct {
+		name, document string
+		want           []string
+	}{
 		{"hooks", head + "hooks:\n  post:\n    - {name: a, app: nobody, run: []}\n    - {name: a, host: ../x, timeout: 0s}\n    - {name: b, host: x, run: [x]}\n    - {app: b}\n    - {name: c, host: x,\n       timeout: 48h}\n", []string{
 			`line 6: hook post/a: role "nobody" does not exist; the group has none`,
 			"line 6: hook post/a needs a command to run",
@@ -201,13 +218,6 @@ func TestParseReportsAllErrorsWithTheirLines(t *testing.T) {
 			`line 6: hook post/a: on_failure must be abort or warn, not "shrug"`,
 			"line 7: hooks.post[1].retries must be a whole number of at least 1",
 			"line 9: hook abort/c: the failure of such a hook never changes how the graduation goes on; on_failure means nothing there",
-		}},
-		{"settings", head + "release_tasks: never\nstart_timeout: 10ms\nphase_timeout: 25h\nrun_timeout: 0.5s\nhistory: 1001\n", []string{
-			`line 4: release tasks may be hold, before, skip, not "never"`,
-			"line 5: start timeout must be between 1s and 24h, not 10ms",
-			"line 6: phase timeout must be between 1s and 24h, not 25h",
-			"line 7: run timeout must be between 1s and 24h, not 500ms",
-			"line 8: history must be between 1 and 1000, not 1001",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) { requireLines(t, c.document, c.want) })
