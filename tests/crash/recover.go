@@ -87,7 +87,9 @@ func (c *cycle) words(way string) []string {
 	case way == byBoot || strings.HasPrefix(way, twiceBoot):
 		return []string{"plugn", "trigger", "pre-restore"}
 	case way == byCommand:
-		return []string{"dokku", "checks:set", c.box.prod[0], "wait-to-retire", "1"}
+		// Where the kill fell into the opening of the targets, not all of them are closed.
+		closed := append(names(c.box.data("closed")), c.box.prod[0])
+		return []string{"dokku", "checks:set", closed[0], "wait-to-retire", "1"}
 	default:
 		return []string{"dokku", "graduate:recover", c.box.group}
 	}
