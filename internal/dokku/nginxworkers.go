@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -125,15 +124,8 @@ func (h *Host) nginxWorkers() []graduate.Proc {
 		masters = slices.DeleteFunc(masters, func(pid int) bool { return !h.servesUs(pid) })
 	}
 	var workers []graduate.Proc
-	for _, pid := range processesWhere(func(pid int) bool { return hasTitle(pid, nginxWorker) }) {
-		fields, err := stat(pid)
-		if err != nil {
-			continue
-		}
-		parent, _ := strconv.Atoi(fields[1])
-		if slices.Contains(masters, parent) {
-			workers = append(workers, graduate.Proc{PID: pid, Started: fields[19]})
-		}
+	for pid, started := range startedWhere(func(pid int) bool { return hasTitle(pid, nginxWorker) && slices.Contains(masters, parent(pid)) }) {
+		workers = append(workers, graduate.Proc{PID: pid, Started: started})
 	}
 	return workers
 }

@@ -23,22 +23,21 @@ import (
 // All are frozen before the first is killed: a shell that outlives its child would run its trap, in which Dokku
 // queues the container for retirement.
 func killProcesses(ctx context.Context, r *graduate.Run) error {
-	f := frozen{}
-	f.freezeAll(func() map[int]string {
-		return startedWhere(func(pid int) bool { return hasVariables(pid, EnvRun+"="+r.ID) || hasVariables(pid, EnvID+"="+r.ID) })
-	})
-	return f.kill(ctx)
+	return endWhere(ctx, func(pid int) bool { return hasVariables(pid, EnvRun+"="+r.ID) || hasVariables(pid, EnvID+"="+r.ID) })
 }
 
 // EndProcesses ends everything that has all of some variables in its environment, in whatever process group it is, and
 // returns when it has ended.
 func EndProcesses(ctx context.Context, variables ...string) error {
-	f := frozen{}
-	f.freezeAll(func() map[int]string {
-		return startedWhere(func(pid int) bool { return hasVariables(pid, variables...) })
-	})
 	ctx, cancel := context.WithTimeout(ctx, spareTime)
 	defer cancel()
+	return endWhere(ctx, func(pid int) bool { return hasVariables(pid, variables...) })
+}
+
+// endWhere freezes all processes of a certain kind, kills them, and returns when they have ended.
+func endWhere(ctx context.Context, is func(pid int) bool) error {
+	f := frozen{}
+	f.freezeAll(func() map[int]string { return startedWhere(is) })
 	return f.kill(ctx)
 }
 
